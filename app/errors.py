@@ -1,0 +1,156 @@
+"""Every error the platform raises on purpose.
+
+    PlatformError
+    ├── SettingError             a setting is wrong, or what it points at does not answer (exit code 2)
+    ├── LocalServiceError        an embedded service (broker, registry, simulator) could not be started
+    ├── InvalidRequest           what was asked cannot be done; names the fields
+    │   └── Conflict             the backtest id is taken by another request
+    ├── ProviderError            the data provider did not give what was asked
+    │   ├── ProviderUnavailable  not reachable, starting, or cut off from its servers (retriable)
+    │   ├── ProviderBusy         too many requests at once (retriable)
+    │   ├── ProviderGlitch       a general fault on its side (retriable, a few times)
+    │   ├── BadTable             an answer that is not the expected table (retriable, a few times)
+    │   ├── RequestTooLarge      must be split
+    │   ├── ProviderRefused      the request is wrong, not permitted, or the session is lost
+    │   └── ProviderChanged      the data no longer fits what was planned
+    ├── RegistryError            the schema registry refused or did not answer
+    └── LogError                 the broker did not do what was asked
+        ├── Fenced               another process owns the partition now
+        ├── TransactionAborted   the transaction must be done anew (retriable)
+        └── TopicGone            the data topic was deleted or made anew meanwhile
+
+``retriable`` tells the retry policy what to do; it is asked of the error, not of a list of codes elsewhere.
+``patience`` says how long: ``"wait"`` until the terminal has had its time to come back, ``"few"`` three times.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Patience = Literal["none", "few", "wait"]
+
+
+class PlatformError(Exception):
+    """Base of all errors raised on purpose. The message is one sentence and says what to do next."""
+
+    patience: Patience = "none"
+
+    @property
+    def retriable(self) -> bool:
+        """Whether doing the same again can succeed."""
+        return self.patience != "none"
+
+
+class SettingError(PlatformError):
+    """A setting is wrong, or the service it names does not answer. Ends the start with exit code 2."""
+
+    def __init__(self, setting: str, message: str) -> None:
+        super().__init__(f"{setting}: {message}")
+        self.setting = setting
+
+
+class LocalServiceError(PlatformError):
+    """An embedded service could not be started or kept running."""
+
+
+@dataclass(frozen=True, slots=True)
+class FieldProblem:
+    """One thing that is wrong with a request: the field's path (``series[0].interval``) and why."""
+
+    field: str
+    message: str
+    allowed: tuple[str, ...] | None = None
+
+    def as_json(self) -> dict[str, object]:
+        body: dict[str, object] = {"field": self.field, "message": self.message}
+        if self.allowed is not None:
+            body["allowed"] = list(self.allowed)
+        return body
+
+
+class InvalidRequest(PlatformError):
+    """What was asked cannot be done. ``problems`` has one entry per field at fault."""
+
+    def __init__(self, problems: list[FieldProblem]) -> None:
+        super().__init__("; ".join(f"{p.field}: {p.message}" for p in problems))
+        self.problems = problems
+
+    @classmethod
+    def of(cls, field: str, message: str, allowed: tuple[str, ...] | None = None) -> InvalidRequest:
+        return cls([FieldProblem(field, message, allowed)])
+
+
+class Conflict(InvalidRequest):
+    """The backtest id is taken by another request."""
+
+
+class ProviderError(PlatformError):
+    """The provider did not give what was asked. ``status`` is its HTTP status, 0 without an answer."""
+
+    def __init__(self, message: str, *, status: int = 0, url: str = "") -> None:
+        super().__init__(message)
+        self.status = status
+        self.url = url
+
+
+class ProviderUnavailable(ProviderError):
+    """Not reachable, still starting, or cut off from its own servers."""
+
+    patience: Patience = "wait"
+
+
+class ProviderBusy(ProviderError):
+    """The provider's queue is full (429)."""
+
+    patience: Patience = "wait"
+
+
+class ProviderGlitch(ProviderError):
+    """A general fault on the provider's side (470, 475, 572)."""
+
+    patience: Patience = "few"
+
+
+class BadTable(ProviderError):
+    """The answer is not the expected table: cut off, a missing column, rows out of range or order."""
+
+    patience: Patience = "few"
+
+
+class RequestTooLarge(ProviderError):
+    """The provider wants the request split (570)."""
+
+
+class ProviderRefused(ProviderError):
+    """The request is wrong (400, 404, 410, 473), not permitted (403, 471) or the session lost (476, 478)."""
+
+
+class ProviderChanged(ProviderError):
+    """The provider's data no longer fits what the plan recorded."""
+
+
+class RegistryError(PlatformError):
+    """The schema registry refused a schema or did not answer."""
+
+
+class LogError(PlatformError):
+    """The broker did not do what was asked."""
+
+
+class Fenced(LogError):
+    """Another process has taken the partition over; this producer is finished for good."""
+
+
+class TransactionAborted(LogError):
+    """The transaction was aborted; nothing of it counts and it may be done anew."""
+
+    patience: Patience = "few"
+
+
+class TopicGone(LogError):
+    """A data topic was deleted, or deleted and made anew, while its series was being written."""
+
+    def __init__(self, topic: str) -> None:
+        super().__init__(f"topic {topic} was deleted or made anew by somebody else")
+        self.topic = topic

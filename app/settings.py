@@ -1,0 +1,142 @@
+"""The settings of every process, from the environment; see the table in the README.
+
+Names in the environment are those of the fields in capitals. A wrong value raises ``SettingError`` that
+names the setting; nothing else of the platform reads the environment.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from app.errors import SettingError
+
+Tier = Literal["free", "value", "standard", "pro"]
+Role = Literal["coordinator", "history"]
+ROLES: tuple[Role, ...] = ("coordinator", "history")
+
+#: Requests that the provider's account may have running at once, by tier (vendor page "Concurrent Requests").
+CONCURRENCY: Mapping[Tier, int] = {"free": 1, "value": 2, "standard": 4, "pro": 8}
+
+
+class Settings(BaseSettings):
+    """All settings. Frozen: what a process started with is what it runs with."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
+
+    kafka_bootstrap_servers: str = Field(
+        "127.0.0.1:9092", description="Kafka brokers, `host:port,host:port`."
+    )
+    kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        "PLAINTEXT", description="How to talk to the brokers."
+    )
+    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
+        "PLAIN", description="SASL mechanism, with a SASL protocol."
+    )
+    kafka_sasl_username: str = Field("", description="SASL user name.")
+    kafka_sasl_password: SecretStr = Field(SecretStr(""), description="SASL password.")
+    kafka_ssl_ca_location: Path | None = Field(
+        None, description="PEM file of the authority that signed the brokers."
+    )
+    kafka_ssl_certificate_location: Path | None = Field(
+        None, description="PEM file of the client's certificate."
+    )
+    kafka_ssl_key_location: Path | None = Field(None, description="PEM file of the client's key.")
+    schema_registry_url: str = Field(
+        "http://127.0.0.1:8081", description="Confluent-compatible schema registry."
+    )
+    schema_registry_basic_auth: SecretStr = Field(
+        SecretStr(""), description="`user:password` for the registry."
+    )
+    theta_url: str = Field("http://127.0.0.1:25503", description="Theta Terminal's REST API.")
+    theta_ws_url: str = Field("ws://127.0.0.1:25520/v1/events", description="Theta Terminal's WebSocket.")
+    theta_tier: Tier = Field("standard", description="The account's highest tier; sets the request slots.")
+    theta_wait: float = Field(
+        600, ge=0, description="Seconds a series waits for a terminal that does not answer."
+    )
+    web_host: str = Field("127.0.0.1", description="Address the web servers listen on.")
+    web_port: int = Field(6066, ge=1, le=65535, description="Port of the coordinator's web server.")
+    history_web_port: int = Field(
+        6067, ge=1, le=65535, description="Port of the history role's probes and metrics."
+    )
+    state_dir: Path = Field(Path(".fdp"), description="Folder of local mode: logs, topics, endpoints.json.")
+    api_tokens: SecretStr = Field(
+        SecretStr(""), description="Bearer tokens, comma-separated; empty: no token asked."
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level logged.")
+    log_format: Literal["text", "json"] = Field("text", description="Log lines as text or as JSON objects.")
+    app_id: str = Field(
+        "fdp", pattern=r"^[a-z0-9][a-z0-9-]{0,31}$", description="Prefix of group and transaction ids."
+    )
+    series_partitions: int = Field(
+        128, ge=1, le=1000, description="Partitions of `series` and `progress`, when they are first made."
+    )
+    replication_factor: int = Field(
+        -1, ge=-1, le=9, description="Replicas of every topic the platform makes; -1: the broker's default."
+    )
+
+    @field_validator("theta_url", "schema_registry_url")
+    @classmethod
+    def _http(cls, url: str) -> str:
+        if not url.startswith(("http://", "https://")):
+            raise ValueError("must begin with http:// or https://")
+        return url.rstrip("/")
+
+    @field_validator("theta_ws_url")
+    @classmethod
+    def _ws(cls, url: str) -> str:
+        if not url.startswith(("ws://", "wss://")):
+            raise ValueError("must begin with ws:// or wss://")
+        return url
+
+    @field_validator("kafka_security_protocol", "log_level", mode="before")
+    @classmethod
+    def _upper(cls, value: object) -> object:
+        return value.upper() if isinstance(value, str) else value
+
+    @field_validator("theta_tier", "log_format", mode="before")
+    @classmethod
+    def _lower(cls, value: object) -> object:
+        return value.lower() if isinstance(value, str) else value
+
+    @property
+    def slots(self) -> int:
+        """Requests that the account may have running at once."""
+        return CONCURRENCY[self.theta_tier]
+
+    @property
+    def tokens(self) -> tuple[str, ...]:
+        """The bearer tokens that are let in; empty when nobody is asked for one."""
+        return tuple(t for t in (part.strip() for part in self.api_tokens.get_secret_value().split(",")) if t)
+
+    def web_port_of(self, role: Role) -> int:
+        return self.web_port if role == "coordinator" else self.history_web_port
+
+    def is_set(self, name: str) -> bool:
+        """Whether a setting was given, rather than left at its default."""
+        return name in self.model_fields_set
+
+
+def load(**overrides: object) -> Settings:
+    """Read the settings from the environment; ``overrides`` (by field name) win over it.
+
+    Raises ``SettingError`` naming the first setting that is wrong.
+    """
+    try:
+        return Settings(**overrides)  # type: ignore[arg-type]
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0]).upper() if first["loc"] else "settings"
+        secret = "PASSWORD" in name or "TOKEN" in name or "AUTH" in name
+        shown = "" if secret else f", got {first.get('input')!r}"
+        raise SettingError(name, f"{first['msg'].removeprefix('Value error, ')}{shown}") from None
+
+
+def child_environment(**values: object) -> dict[str, str]:
+    """The environment for a child process: ours, with the given settings (by field name) put over it."""
+    return {**os.environ, **{name.upper(): str(value) for name, value in values.items()}}
