@@ -1,0 +1,114 @@
+"""The receipt: what a finished series holds, in a form that a reader can check.
+
+The digest is a chain over consecutive blocks of 65,536 Avro bodies (without the 5-byte frame), in order:
+h₀ = 32 zero bytes, hᵢ = sha256(hᵢ₋₁ ‖ sha256(block i)). Schema ids, offsets and times are not in it, so
+the same data in the same schema version gives the same value on every run and every cluster.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from app.domain import sessions
+
+BLOCK = 65_536
+SessionStatus = Literal["complete", "no_data", "holiday", "early_close"]
+
+
+class BodyDigest:
+    """The chain while it grows. ``part_rows`` bodies are in the block that is not full yet."""
+
+    def __init__(self, chain: bytes = bytes(32)) -> None:
+        self.chain = chain
+        self.part_rows = 0
+        self._part = hashlib.sha256()
+
+    def room(self) -> int:
+        """Bodies that still fit the open block."""
+        return BLOCK - self.part_rows
+
+    def update(self, bodies: Sequence[bytes]) -> None:
+        """Add bodies, in order."""
+        done = 0
+        while done < len(bodies):
+            take = bodies[done : done + self.room()]
+            self._part.update(b"".join(take))
+            self.part_rows += len(take)
+            done += len(take)
+            if self.part_rows == BLOCK:
+                self.chain = self._link()
+                self._part, self.part_rows = hashlib.sha256(), 0
+
+    def copy(self) -> BodyDigest:
+        other = BodyDigest(self.chain)
+        other.part_rows, other._part = self.part_rows, self._part.copy()
+        return other
+
+    def hex(self) -> str:
+        """The value over everything so far."""
+        return (self._link() if self.part_rows else self.chain).hex()
+
+    def _link(self) -> bytes:
+        return hashlib.sha256(self.chain + self._part.digest()).digest()
+
+
+def iso(micros: int) -> str:
+    """An instant in UTC microseconds as ISO 8601 with ``Z``; the fraction only where there is one."""
+    moment = dt.datetime.fromtimestamp(micros // 1_000_000, dt.UTC).replace(microsecond=micros % 1_000_000)
+    return moment.isoformat().replace("+00:00", "Z")
+
+
+def session_report(start: dt.date, end: dt.date, rows: Mapping[dt.date, int]) -> list[dict[str, Any]]:
+    """Every weekday of the range with its rows and what became of it. A half-day with rows is ``early_close``."""
+    return [
+        {"date": day.isoformat(), "rows": rows.get(day, 0), "status": _status(day, rows.get(day, 0))}
+        for day in sorted({*sessions.weekdays(start, end), *rows})
+    ]
+
+
+def _status(day: dt.date, rows: int) -> SessionStatus:
+    match sessions.day_type(day), rows:
+        case "full_close", 0:
+            return "holiday"
+        case _, 0:
+            return "no_data"
+        case "early_close", _:
+            return "early_close"
+        case _:
+            return "complete"
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The signed-off summary of a finished series; ``first`` and ``last`` are event times in UTC microseconds."""
+
+    topic: str
+    rows: int
+    first: int | None
+    last: int | None
+    offsets: tuple[int, int]
+    sha256: str
+    sessions: list[dict[str, Any]]
+    empty_bars: int
+    provider: str
+    finished_at: dt.datetime
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "topic": self.topic,
+            "rows": self.rows,
+            "first": None if self.first is None else iso(self.first),
+            "last": None if self.last is None else iso(self.last),
+            "offsets": {"0": list(self.offsets)},
+            "sha256": self.sha256,
+            "sessions": self.sessions,
+            "empty_bars": self.empty_bars,
+            "provider": self.provider,
+            "finished_at": self.finished_at.astimezone(dt.UTC)
+            .isoformat(timespec="milliseconds")
+            .replace("+00:00", "Z"),
+        }

@@ -1,0 +1,178 @@
+"""The records of the control topics: what the coordinator decides and what owners report.
+
+``run`` is the offset of the accepted message in ``requests``, ``attempt`` that of the latest retry. Records of
+another run do not count, so an id can be used again. Times of day are New York, dates are session dates.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import orjson
+
+from app.domain.request import Backtest, EmptyBars, parse_request
+from app.domain.series import SeriesName
+
+#: Key in ``backtests`` of the highest decided offset of ``requests``.
+POSITION_KEY = "@position"
+PLAN_SUFFIX = "#plan"
+PART_SUFFIX = "#part-"
+
+SeriesState = Literal["accepted", "running", "complete", "failed", "cancelled"]
+FINAL: frozenset[str] = frozenset({"complete", "failed", "cancelled"})
+
+
+@dataclass(frozen=True, slots=True)
+class BacktestRecord:
+    """A decision: this request runs under this id."""
+
+    backtest: Backtest
+    run: int
+    accepted_at: dt.datetime
+
+    @property
+    def backtest_id(self) -> str:
+        return self.backtest.backtest_id
+
+    def encode(self) -> bytes:
+        return orjson.dumps(
+            {
+                "run": self.run,
+                "hash": self.backtest.hash,
+                "accepted_at": self.accepted_at,
+                "request": self.backtest.as_json(),
+            }
+        )
+
+    @classmethod
+    def decode(cls, value: bytes) -> BacktestRecord:
+        body = orjson.loads(value)
+        # What was accepted once stays accepted, whatever the rules of today: no date is too late here.
+        backtest = parse_request(body["request"], dt.datetime.max.replace(tzinfo=dt.UTC) - dt.timedelta(days=366))
+        return cls(backtest, body["run"], dt.datetime.fromisoformat(body["accepted_at"]))
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesRecord:
+    """What a series is: everything its owner needs to know. ``order`` is its place in the request."""
+
+    topic: str
+    run: int
+    attempt: int
+    order: int
+    start: dt.date
+    end: dt.date
+    empty_bars: EmptyBars
+    start_time: dt.time | None
+    end_time: dt.time | None
+    retain_days: int | None
+
+    @property
+    def name(self) -> SeriesName:
+        return SeriesName.parse(self.topic)
+
+    def encode(self) -> bytes:
+        body = asdict(self)
+        del body["topic"]
+        return orjson.dumps(body)
+
+    @classmethod
+    def decode(cls, topic: str, value: bytes) -> SeriesRecord:
+        body = orjson.loads(value)
+        for name in ("start", "end"):
+            body[name] = dt.date.fromisoformat(body[name])
+        for name in ("start_time", "end_time"):
+            body[name] = body[name] and dt.time.fromisoformat(body[name])
+        return cls(topic=topic, **body)
+
+
+def series_records(record: BacktestRecord) -> list[SeriesRecord]:
+    """The series of an accepted backtest, in the request's order."""
+    backtest = record.backtest
+    return [
+        SeriesRecord(
+            topic=name.topic,
+            run=record.run,
+            attempt=record.run,
+            order=order,
+            start=backtest.start,
+            end=backtest.end,
+            empty_bars=entry.empty_bars,
+            start_time=entry.start_time,
+            end_time=entry.end_time,
+            retain_days=backtest.retain_days,
+        )
+        for order, (name, entry) in enumerate(backtest.members())
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class PlanRecord:
+    """The plan of a run and the id of the topic it writes to, recorded before the first row."""
+
+    run: int
+    digest: str
+    topic_id: str
+    chunks: list[list[Any]]
+
+    def encode(self) -> bytes:
+        return orjson.dumps(asdict(self))
+
+    @classmethod
+    def decode(cls, value: bytes) -> PlanRecord:
+        return cls(**orjson.loads(value))
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """How far a series is: everything a new owner needs to go on after the last committed step.
+
+    ``chain`` and ``part_rows`` are the digest's; the open block's bodies lie in the topic from ``part_offset``
+    on. ``first`` and ``last`` are event times in UTC microseconds, offsets are those of the first row and of
+    the last row + 1.
+    """
+
+    run: int
+    attempt: int
+    state: SeriesState
+    plan: str
+    chunks_done: int
+    chunks_total: int
+    rows: int = 0
+    empty_bars: int = 0
+    first: int | None = None
+    last: int | None = None
+    first_offset: int = 0
+    next_offset: int = 0
+    chain: str = bytes(32).hex()
+    part_rows: int = 0
+    part_offset: int = 0
+    reason: str | None = None
+    receipt: dict[str, Any] | None = None
+
+    def encode(self) -> bytes:
+        return orjson.dumps({name: value for name, value in asdict(self).items() if value is not None})
+
+    @classmethod
+    def decode(cls, value: bytes) -> Checkpoint:
+        return cls(**orjson.loads(value))
+
+
+def plan_key(topic: str) -> str:
+    return topic + PLAN_SUFFIX
+
+
+def part_key(topic: str, step: int) -> str:
+    """Key of the session counts that one step wrote."""
+    return f"{topic}{PART_SUFFIX}{step}"
+
+
+def encode_part(run: int, rows: dict[int, int]) -> bytes:
+    """Rows per New York date, as days since 1970."""
+    return orjson.dumps({"run": run, "rows": {str(day): count for day, count in rows.items()}})
+
+
+def decode_part(value: bytes) -> dict[int, int]:
+    return {int(day): count for day, count in orjson.loads(value)["rows"].items()}

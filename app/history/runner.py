@@ -1,0 +1,168 @@
+"""The Runner: which series run now, and under which partition's owner.
+
+It holds no truth. Whenever the logs, the assignment or an owner change it compares the unfinished series of the
+partitions that this worker owns with what runs, and hands over as many as can be served, backtests in turns.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Iterable
+from itertools import zip_longest
+
+from app.domain.plan import largest_chunk
+from app.domain.records import SeriesRecord
+from app.history.fetch import BUDGET
+from app.history.owner import Deps, PartitionOwner
+
+logger = logging.getLogger(__name__)
+
+#: More series than this at once gain nothing: the provider's slots are a fraction of it.
+MAX_RUNNING = 64
+_SLOW_OPEN, _SLOWEST_OPEN = 1.0, 30.0
+
+
+class Runner:
+    """Starts and stops the owners of partitions. All methods may be called from any thread."""
+
+    def __init__(self, deps: Deps, partitions: int) -> None:
+        """``partitions``: how many ``series`` has."""
+        self._deps = deps
+        self._partitions = partitions
+        self._owned: set[int] = set()
+        self._owners: dict[int, PartitionOwner] = {}
+        self._active: dict[str, tuple[int, int]] = {}
+        self._blocked_until: dict[int, float] = {}
+        self._slow_open: dict[int, float] = {}
+        self._rows = 0
+        self._changed = threading.Condition()
+        self._signalled = True
+        self._stopped = False
+        self._thread = threading.Thread(target=self._run, name="runner", daemon=True)
+
+    def start(self) -> None:
+        self._deps.index.on_change(self.wake)
+        self._deps.fetcher.start()
+        self._thread.start()
+
+    def stop(self, timeout: float = 8.0) -> None:
+        """Stop all owners before their next transaction and wait for them, at most ``timeout`` seconds."""
+        with self._changed:
+            self._stopped = True
+            self._changed.notify_all()
+            owners = list(self._owners.values())
+        for owner in owners:
+            owner.stop()
+        self._deps.fetcher.stop()
+        deadline = time.monotonic() + timeout
+        for owner in owners:
+            owner.join(max(0.0, deadline - time.monotonic()))
+
+    def assign(self, partitions: Iterable[int]) -> None:
+        """This worker owns exactly these partitions of ``series`` from now on."""
+        with self._changed:
+            self._owned = set(partitions)
+            lost = [owner for p, owner in self._owners.items() if p not in self._owned]
+            self._signalled = True
+            self._changed.notify_all()
+        for owner in lost:
+            owner.stop()
+        self._deps.fetcher.set_share(len(self._owned), self._partitions)
+
+    def wake(self) -> None:
+        """Something may have changed: look again."""
+        with self._changed:
+            self._signalled = True
+            self._changed.notify_all()
+
+    @property
+    def rows(self) -> int:
+        """Rows committed by this process."""
+        with self._changed:
+            return self._rows + sum(owner.rows for owner in self._owners.values())
+
+    @property
+    def running(self) -> int:
+        """Series that are being run."""
+        return len(self._active)
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                if not self._signalled and not self._stopped:
+                    self._changed.wait(1.0)
+                if self._stopped:
+                    return
+                self._signalled = False
+            try:
+                self._hand_over()
+            except Exception:
+                logger.exception("the runner could not look for work, again in 1 s")
+                time.sleep(1.0)
+
+    def _hand_over(self) -> None:
+        now = time.monotonic()
+        with self._changed:
+            free = {p for p in self._owned if self._blocked_until.get(p, 0.0) <= now}
+            room = MAX_RUNNING - len(self._active)
+            used = sum(size for _, size in self._active.values())
+        if room <= 0 or not free:
+            return
+        for partition, record in self._in_turns(self._deps.index.unfinished(free)):
+            if room <= 0:
+                return
+            size = largest_chunk(record.name, record.start, record.start_time, record.end_time)
+            # One series always runs, whatever its size; beyond that every head must fit the budget.
+            if used and used + size > BUDGET:
+                return
+            if self._submit(partition, record, size):
+                room -= 1
+                used += size
+
+    def _in_turns(self, found: list[tuple[int, SeriesRecord]]) -> list[tuple[int, SeriesRecord]]:
+        """What is not running yet: one series of each backtest, then the next of each, in the request's order."""
+        by_run: dict[int, list[tuple[int, SeriesRecord]]] = defaultdict(list)
+        for partition, record in sorted(found, key=lambda pair: (pair[1].run, pair[1].order)):
+            if record.topic not in self._active:
+                by_run[record.run].append((partition, record))
+        return [pair for turn in zip_longest(*by_run.values()) for pair in turn if pair is not None]
+
+    def _submit(self, partition: int, record: SeriesRecord, size: int) -> bool:
+        with self._changed:
+            if self._stopped or partition not in self._owned or record.topic in self._active:
+                return False
+            owner = self._owners.get(partition)
+            started = owner is None
+            if owner is None:
+                slow = self._slow_open.get(partition, _SLOW_OPEN)
+                owner = PartitionOwner(self._deps, partition, self._done, self._ended, slow)
+                self._owners[partition] = owner
+            if not owner.submit(record):
+                return False
+            self._active[record.topic] = (partition, size)
+        if started:
+            owner.start()
+        return True
+
+    def _done(self, record: SeriesRecord) -> None:
+        with self._changed:
+            self._active.pop(record.topic, None)
+            self._signalled = True
+            self._changed.notify_all()
+
+    def _ended(self, owner: PartitionOwner, pause: float) -> None:
+        with self._changed:
+            self._rows += owner.rows
+            if self._owners.get(owner.partition) is owner:
+                del self._owners[owner.partition]
+            self._active = {t: (p, size) for t, (p, size) in self._active.items() if p != owner.partition}
+            self._blocked_until[owner.partition] = time.monotonic() + pause
+            if owner.was_slow:
+                # A machine that is merely slow must get there too: each time the bound is doubled.
+                slow = self._slow_open.get(owner.partition, _SLOW_OPEN)
+                self._slow_open[owner.partition] = min(_SLOWEST_OPEN, 2 * slow)
+            self._signalled = True
+            self._changed.notify_all()

@@ -1,0 +1,233 @@
+"""Reading logs: a follower of whole topics without a group, and single records by their offset.
+
+Everything is read ``read_committed``. How far a follower is counts by the position at the end of the partition,
+never by the last record's offset + 1: transaction markers take offsets too.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    Consumer,
+    IsolationLevel,
+    KafkaError,
+    KafkaException,
+    Message,
+    TopicPartition,
+)
+from confluent_kafka.admin import AdminClient, OffsetSpec
+
+from app.errors import LogError
+from app.kafka.config import client_config
+from app.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One record as it lies in the log. ``timestamp`` is in milliseconds since 1970."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes | None], ...] = ()
+
+
+def reader_config(settings: Settings) -> dict[str, object]:
+    """A consumer that belongs to no group and commits nothing."""
+    return client_config(settings) | {
+        "group.id": f"{settings.app_id}-reader",
+        "enable.auto.commit": False,
+        "enable.auto.offset.store": False,
+        "isolation.level": "read_committed",
+        "enable.partition.eof": True,
+        "auto.offset.reset": "error",
+        "fetch.wait.max.ms": 100,
+        "fetch.queue.backoff.ms": 1,
+    }
+
+
+class LogFollower:
+    """Reads all partitions of some topics from a start offset on, in a thread of its own, for ever.
+
+    ``apply`` is called in that thread, for one record at a time; what it raises is logged and the record passed
+    over, so it should raise nothing.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        partitions: Iterable[tuple[str, int]],
+        apply: Callable[[Record], None],
+        *,
+        start: Mapping[tuple[str, int], int] | None = None,
+        on_idle: Callable[[], None] | None = None,
+    ) -> None:
+        self._settings = settings
+        self._partitions = list(partitions)
+        self._apply = apply
+        self._on_idle = on_idle
+        self._start = dict(start or {})
+        self._position: dict[tuple[str, int], int] = {}
+        self._moved = threading.Condition()
+        self._stop = threading.Event()
+        self._admin = AdminClient(client_config(settings))
+        name = "follow-" + "-".join(dict.fromkeys(topic for topic, _ in self._partitions))
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stop.set()
+        if self._thread.is_alive() and self._thread is not threading.current_thread():
+            self._thread.join(10)
+
+    def ends(self, partitions: Iterable[tuple[str, int]] | None = None) -> dict[tuple[str, int], int]:
+        """The end of each partition for a read_committed reader. Raises ``LogError``."""
+        wanted = self._partitions if partitions is None else list(partitions)
+        spec = {TopicPartition(topic, p): OffsetSpec.latest() for topic, p in wanted}
+        futures = self._admin.list_offsets(spec, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=10)
+        try:
+            return {(tp.topic, tp.partition): future.result(15).offset for tp, future in futures.items()}
+        except KafkaException as error:
+            raise LogError(f"the end of a log could not be read: {error.args[0].str()}") from None
+
+    def catch_up(self, timeout: float, partitions: Iterable[tuple[str, int]] | None = None) -> bool:
+        """Wait until everything committed before this call has been applied; False on time-out or stop."""
+        return self.wait_for(self.ends(partitions), timeout)
+
+    def wait_for(self, targets: Mapping[tuple[str, int], int], timeout: float) -> bool:
+        """Wait until the position of each partition is at least the given offset."""
+        deadline = time.monotonic() + timeout
+        with self._moved:
+            while not self._stop.is_set():
+                if all(self._position.get(key, -1) >= offset for key, offset in targets.items()):
+                    return True
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    return False
+                self._moved.wait(min(left, 1.0))
+        return False
+
+    def wait_step(self, timeout: float) -> None:
+        """Wait until something more has been applied, at most ``timeout`` seconds."""
+        with self._moved:
+            self._moved.wait(timeout)
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            consumer = Consumer(reader_config(self._settings))
+            try:
+                self._follow(consumer)
+            except KafkaException as error:
+                logger.warning("reading %s failed, again in 1 s: %s", self._partitions[0][0], error.args[0].str())
+                self._stop.wait(1)
+            finally:
+                consumer.close()
+
+    def _follow(self, consumer: Consumer) -> None:
+        consumer.assign(
+            [
+                TopicPartition(t, p, self._position.get((t, p), self._start.get((t, p), OFFSET_BEGINNING)))
+                for t, p in self._partitions
+            ]
+        )
+        while not self._stop.is_set():
+            # The first one is waited for, and what else has come is taken along: consume() with a time-out
+            # would wait for all 500.
+            first = consumer.poll(0.5)
+            messages = [] if first is None else [first, *consumer.consume(500, 0)]
+            for message in messages:
+                error = message.error()
+                key = (message.topic(), message.partition())
+                if error is None:
+                    self._apply_one(_record(message))
+                    self._position[key] = message.offset() + 1
+                elif error.code() == KafkaError._PARTITION_EOF:
+                    self._position[key] = max(self._position.get(key, 0), message.offset())
+                elif error.code() in (KafkaError.OFFSET_OUT_OF_RANGE, KafkaError._AUTO_OFFSET_RESET):
+                    # What lay there has expired; what is left begins at the log's own start.
+                    self._position.pop(key, None)
+                    self._start[key] = OFFSET_BEGINNING
+                    raise KafkaException(error)
+                elif error.fatal() or error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+                    raise KafkaException(error)
+                else:
+                    logger.warning("reading %s: %s", message.topic(), error.str())
+            with self._moved:
+                self._moved.notify_all()
+            if self._on_idle is not None:
+                self._on_idle()
+
+    def _apply_one(self, record: Record) -> None:
+        try:
+            self._apply(record)
+        except Exception:
+            logger.exception("%s[%d]@%d could not be applied", record.topic, record.partition, record.offset)
+
+
+def read_records(
+    settings: Settings, wanted: Iterable[tuple[str, int, int]], timeout: float = 10.0
+) -> dict[tuple[str, int, int], Record]:
+    """Single records by topic, partition and offset; those that are no longer there are left out.
+
+    Raises ``LogError`` when the brokers do not answer in time.
+    """
+    found: dict[tuple[str, int, int], Record] = {}
+    targets = sorted(set(wanted))
+    if not targets:
+        return found
+    consumer = Consumer(reader_config(settings) | {"auto.offset.reset": "earliest", "fetch.wait.max.ms": 10})
+    try:
+        for target in targets:
+            if target in found:
+                continue
+            record = _read_one(consumer, target, timeout)
+            if record is not None:
+                found[record.topic, record.partition, record.offset] = record
+    except KafkaException as error:
+        raise LogError(f"a record could not be read: {error.args[0].str()}") from None
+    finally:
+        consumer.close()
+    return {key: found[key] for key in targets if key in found}
+
+
+def _read_one(consumer: Consumer, target: tuple[str, int, int], timeout: float) -> Record | None:
+    topic, partition, offset = target
+    consumer.assign([TopicPartition(topic, partition, offset)])
+    deadline = time.monotonic() + timeout
+    while time.monotonic() < deadline:
+        message = consumer.poll(0.2)
+        if message is None:
+            continue
+        error = message.error()
+        if error is None:
+            # Compaction may have taken the record; the next one is then not the one asked for.
+            return _record(message) if message.offset() == offset else None
+        if error.code() == KafkaError._PARTITION_EOF:
+            return None
+        raise KafkaException(error)
+    raise LogError(f"{topic}[{partition}]@{offset} could not be read within {timeout:.0f} s")
+
+
+def _record(message: Message) -> Record:
+    return Record(
+        message.topic(),
+        message.partition(),
+        message.offset(),
+        message.timestamp()[1],
+        message.key(),
+        message.value(),
+        tuple(message.headers() or ()),
+    )

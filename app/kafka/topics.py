@@ -1,0 +1,171 @@
+"""Topics: which there are, how they are made, and that they are there before anybody uses them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from confluent_kafka import KafkaError, KafkaException, TopicCollection
+from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
+
+from app.errors import LogError
+from app.kafka.config import MAX_MESSAGE_BYTES, client_config
+from app.settings import Settings
+
+REQUESTS = "requests"
+DLQ = "requests.dlq"
+BACKTESTS = "backtests"
+SERIES = "series"
+PROGRESS = "progress"
+
+_FOREVER = {"retention.ms": "-1", "retention.bytes": "-1"}
+_DAY_MS = 86_400_000
+
+
+@dataclass(frozen=True, slots=True)
+class TopicSpec:
+    """A topic as it is to be made. ``config`` holds broker settings as text."""
+
+    name: str
+    partitions: int = 1
+    config: Mapping[str, str] = field(default_factory=dict)
+
+
+def control_topics(settings: Settings) -> list[TopicSpec]:
+    """The topics that must be there before a role starts."""
+    large = {"max.message.bytes": str(MAX_MESSAGE_BYTES)}
+    compact = large | {"cleanup.policy": "compact"}
+    return [
+        # The broker's own clock stamps what is asked, so that a decision does not hang on the asker's.
+        TopicSpec(REQUESTS, 1, large | {"retention.ms": str(30 * _DAY_MS), "message.timestamp.type": "LogAppendTime"}),
+        TopicSpec(DLQ, 1, large | _FOREVER),
+        TopicSpec(BACKTESTS, 1, compact),
+        TopicSpec(SERIES, settings.series_partitions, compact),
+        TopicSpec(PROGRESS, settings.series_partitions, compact),
+    ]
+
+
+def data_topic(name: str) -> TopicSpec:
+    """A data topic: kept until it is deleted, whatever the age of its events.
+
+    Retention and rolling go by record time, which here lies in the past; small index files because thousands of
+    fresh topics would otherwise preallocate 10 MB twice each.
+    """
+    config = {
+        **_FOREVER,
+        "cleanup.policy": "delete",
+        "message.timestamp.type": "CreateTime",
+        "segment.ms": str(2**63 - 1),
+        "segment.index.bytes": "131072",
+    }
+    return TopicSpec(name, 1, config)
+
+
+class Topics:
+    """Making, finding and deleting topics. Threads may share it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._admin = AdminClient(client_config(settings))
+        self._replicas = settings.replication_factor
+
+    def ensure_control(self, specs: Iterable[TopicSpec]) -> dict[str, int]:
+        """Make what is missing; the partition counts as they are. Raises ``LogError`` when a topic does not fit.
+
+        ``series`` and ``progress`` must be partitioned alike: a series and its progress share a partition number.
+        """
+        specs = list(specs)
+        for name, why in self.create(specs).items():
+            raise LogError(f"topic {name} could not be made: {why}")
+        counts = self.partition_counts([spec.name for spec in specs])
+        for spec in specs:
+            if spec.partitions == 1 and counts[spec.name] != 1:
+                raise LogError(f"topic {spec.name} has {counts[spec.name]} partitions and must have one; delete it")
+        if counts.get(SERIES) != counts.get(PROGRESS):
+            raise LogError(
+                f"topics series and progress have {counts.get(SERIES)} and {counts.get(PROGRESS)} partitions; "
+                "they must have the same number: delete both, or add partitions to the smaller one"
+            )
+        return counts
+
+    def create(self, specs: Iterable[TopicSpec], timeout: float = 30.0) -> dict[str, str]:
+        """Make the topics that are not there and wait until the metadata shows them.
+
+        The ones that the brokers refuse, with their reason. Raises ``LogError`` when the brokers do not answer.
+        """
+        wanted = {spec.name: spec for spec in specs}
+        missing = [spec for name, spec in wanted.items() if name not in self.existing(wanted)]
+        new = [
+            NewTopic(
+                spec.name, num_partitions=spec.partitions, replication_factor=self._replicas, config=dict(spec.config)
+            )
+            for spec in missing
+        ]
+        refused: dict[str, str] = {}
+        for begin in range(0, len(new), 500):
+            for name, future in self._admin.create_topics(new[begin : begin + 500]).items():
+                try:
+                    future.result(timeout)
+                except KafkaException as error:
+                    if error.args[0].retriable():
+                        raise LogError(f"topic {name} could not be made: {error.args[0].str()}") from None
+                    if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+                        refused[name] = error.args[0].str()
+        made = set(wanted) - set(refused)
+        self._await(lambda: self.existing(made) >= made, timeout, f"topics {sorted(made)[:3]} to appear")
+        return refused
+
+    def delete(self, names: Iterable[str], timeout: float = 30.0) -> None:
+        """Delete topics and wait until they have left the metadata; one that is not there is fine."""
+        wanted = list(names)
+        if not wanted:
+            return
+        for name, future in self._admin.delete_topics(wanted).items():
+            try:
+                future.result(timeout)
+            except KafkaException as error:
+                if error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
+                    raise LogError(f"topic {name} could not be deleted: {error.args[0].str()}") from None
+        self._await(lambda: not self.existing(wanted), timeout, f"topics {wanted[:3]} to leave the metadata")
+
+    def existing(self, names: Iterable[str]) -> set[str]:
+        """Which of these topics are there."""
+        try:
+            listed = self._admin.list_topics(timeout=10).topics
+        except KafkaException as error:
+            raise LogError(f"the brokers do not answer: {error.args[0].str()}") from None
+        return {name for name in names if name in listed and listed[name].error is None}
+
+    def partition_counts(self, names: Iterable[str]) -> dict[str, int]:
+        try:
+            listed = self._admin.list_topics(timeout=10).topics
+        except KafkaException as error:
+            raise LogError(f"the brokers do not answer: {error.args[0].str()}") from None
+        return {name: len(listed[name].partitions) for name in names if name in listed}
+
+    def ids(self, names: Iterable[str]) -> dict[str, str]:
+        """The id of each topic that is there: a topic that was deleted and made anew has another one."""
+        wanted = list(names)
+        if not wanted:
+            return {}
+        found: dict[str, str] = {}
+        for name, future in self._admin.describe_topics(TopicCollection(wanted), request_timeout=10).items():
+            try:
+                found[name] = str(future.result(15).topic_id)
+            except KafkaException as error:
+                if error.args[0].code() not in (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC):
+                    raise LogError(f"topic {name} could not be described: {error.args[0].str()}") from None
+        return found
+
+    def config_of(self, name: str) -> dict[str, str]:
+        """A topic's settings as the broker has them."""
+        resource = ConfigResource(ResourceType.TOPIC, name)
+        (future,) = self._admin.describe_configs([resource]).values()
+        return {key: entry.value for key, entry in future.result(10).items()}
+
+    def _await(self, condition: Callable[[], bool], timeout: float, what: str) -> None:
+        deadline = time.monotonic() + timeout
+        while not condition():
+            if time.monotonic() > deadline:
+                raise LogError(f"waited {timeout:.0f} s for {what}")
+            time.sleep(0.02)
