@@ -73,7 +73,7 @@ class InvalidRequest(PlatformError):
     """What was asked cannot be done. ``problems`` has one entry per field at fault."""
 
     def __init__(self, problems: list[FieldProblem]) -> None:
-        super().__init__("; ".join(f"{p.field}: {p.message}" for p in problems))
+        super().__init__("; ".join(f"{p.field}: {p.message}" if p.field else p.message for p in problems))
         self.problems = problems
 
     @classmethod
@@ -83,6 +83,10 @@ class InvalidRequest(PlatformError):
 
 class Conflict(InvalidRequest):
     """The backtest id is taken by another request."""
+
+    def __init__(self, backtest_id: str) -> None:
+        message = f"{backtest_id!r} is taken by another request; choose another id, or ask exactly the same"
+        super().__init__([FieldProblem("backtest_id", message)])
 
 
 class ProviderError(PlatformError):

@@ -29,9 +29,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
 
-    kafka_bootstrap_servers: str = Field(
-        "127.0.0.1:9092", description="Kafka brokers, `host:port,host:port`."
-    )
+    kafka_bootstrap_servers: str = Field("127.0.0.1:9092", description="Kafka brokers, `host:port,host:port`.")
     kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
         "PLAINTEXT", description="How to talk to the brokers."
     )
@@ -40,39 +38,29 @@ class Settings(BaseSettings):
     )
     kafka_sasl_username: str = Field("", description="SASL user name.")
     kafka_sasl_password: SecretStr = Field(SecretStr(""), description="SASL password.")
-    kafka_ssl_ca_location: Path | None = Field(
-        None, description="PEM file of the authority that signed the brokers."
-    )
-    kafka_ssl_certificate_location: Path | None = Field(
-        None, description="PEM file of the client's certificate."
-    )
+    kafka_ssl_ca_location: Path | None = Field(None, description="PEM file of the authority that signed the brokers.")
+    kafka_ssl_certificate_location: Path | None = Field(None, description="PEM file of the client's certificate.")
     kafka_ssl_key_location: Path | None = Field(None, description="PEM file of the client's key.")
-    schema_registry_url: str = Field(
-        "http://127.0.0.1:8081", description="Confluent-compatible schema registry."
-    )
-    schema_registry_basic_auth: SecretStr = Field(
-        SecretStr(""), description="`user:password` for the registry."
-    )
+    schema_registry_url: str = Field("http://127.0.0.1:8081", description="Confluent-compatible schema registry.")
+    schema_registry_basic_auth: SecretStr = Field(SecretStr(""), description="`user:password` for the registry.")
     theta_url: str = Field("http://127.0.0.1:25503", description="Theta Terminal's REST API.")
     theta_ws_url: str = Field("ws://127.0.0.1:25520/v1/events", description="Theta Terminal's WebSocket.")
     theta_tier: Tier = Field("standard", description="The account's highest tier; sets the request slots.")
-    theta_wait: float = Field(
-        600, ge=0, description="Seconds a series waits for a terminal that does not answer."
-    )
+    theta_wait: float = Field(600, ge=0, description="Seconds a series waits for a terminal that does not answer.")
     web_host: str = Field("127.0.0.1", description="Address the web servers listen on.")
     web_port: int = Field(6066, ge=1, le=65535, description="Port of the coordinator's web server.")
-    history_web_port: int = Field(
-        6067, ge=1, le=65535, description="Port of the history role's probes and metrics."
-    )
+    history_web_port: int = Field(6067, ge=1, le=65535, description="Port of the history role's probes and metrics.")
     state_dir: Path = Field(Path(".fdp"), description="Folder of local mode: logs, topics, endpoints.json.")
-    api_tokens: SecretStr = Field(
-        SecretStr(""), description="Bearer tokens, comma-separated; empty: no token asked."
+    jars_dir: Path | None = Field(
+        None, description="Cache of local mode's Kafka and registry; default: `fdp/jars` in the user's cache folder."
     )
+    maven_url: str | None = Field(
+        None, pattern=r"^https?://", description="Maven repository to fetch those from; default: Maven Central."
+    )
+    api_tokens: SecretStr = Field(SecretStr(""), description="Bearer tokens, comma-separated; empty: no token asked.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level logged.")
     log_format: Literal["text", "json"] = Field("text", description="Log lines as text or as JSON objects.")
-    app_id: str = Field(
-        "fdp", pattern=r"^[a-z0-9][a-z0-9-]{0,31}$", description="Prefix of group and transaction ids."
-    )
+    app_id: str = Field("fdp", pattern=r"^[a-z0-9][a-z0-9-]{0,31}$", description="Prefix of group and transaction ids.")
     series_partitions: int = Field(
         128, ge=1, le=1000, description="Partitions of `series` and `progress`, when they are first made."
     )

@@ -22,7 +22,8 @@ logger = logging.getLogger(__name__)
 
 #: More series than this at once gain nothing: the provider's slots are a fraction of it.
 MAX_RUNNING = 64
-_SLOW_OPEN, _SLOWEST_OPEN = 1.0, 30.0
+#: A take-over that lasts about as long as the group's session (6 s) may itself have been overtaken.
+_SLOW_OPEN, _SLOWEST_OPEN = 5.0, 30.0
 
 
 class Runner:

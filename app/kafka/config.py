@@ -10,7 +10,8 @@ from confluent_kafka.admin import AdminClient
 from app.errors import SettingError
 from app.settings import Settings
 
-#: Control records hold a whole request (1 MB at most) and what is said about it.
+#: The largest message on ``requests``; control records hold a whole request and what is said about it.
+MAX_REQUEST_BYTES = 2_000_000
 MAX_MESSAGE_BYTES = 4_000_000
 
 

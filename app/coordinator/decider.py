@@ -1,0 +1,203 @@
+"""The decider: owner of the ``requests`` partition, the only writer of decisions.
+
+It tails ``requests`` itself, read_committed, from the last decided offset on; deliveries to the agent only tell
+who the owner is. A decision, its series and its dead letters are one transaction with the decided offset, so
+nothing is decided twice or lost, whoever is killed when.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+import queue
+import threading
+from collections.abc import Callable
+
+import orjson
+
+from app.avro.registry import SchemaRegistry
+from app.coordinator.decode import decode_message
+from app.domain.decide import Accepted, Decision, Rejected, Repeated, decide
+from app.domain.records import POSITION_KEY, BacktestRecord, series_records
+from app.errors import Fenced, InvalidRequest, LogError
+from app.kafka.index import Index
+from app.kafka.log import LogFollower, Record
+from app.kafka.topics import BACKTESTS, DLQ, REQUESTS, SERIES
+from app.kafka.writer import TransactionalWriter
+from app.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+_BATCH = 200
+#: A request can be wrong ten thousand times over; the headers of its dead letter stay small.
+_REASONS, _REASON_BYTES = 100, 4_000
+_COOL_DOWN = 3.0
+#: A take-over that lasts about as long as the group's session (6 s) may itself have been overtaken.
+_SLOW_OPEN, _SLOWEST_OPEN = 5.0, 30.0
+
+
+class Decider:
+    """Decides while this process owns the partition. ``assign`` and ``stop`` may be called from any thread."""
+
+    def __init__(self, settings: Settings, index: Index, registry: SchemaRegistry) -> None:
+        self._settings = settings
+        self._index = index
+        self._registry = registry
+        self._changed = threading.Condition()
+        self._owned = False
+        self._stopped = False
+        self._slow_open = _SLOW_OPEN
+        self.accepted = 0
+        self.rejected = 0
+        self._thread = threading.Thread(target=self._run, name="decider", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self, timeout: float = 8.0) -> None:
+        with self._changed:
+            self._stopped = True
+            self._changed.notify_all()
+        if self._thread.is_alive():
+            self._thread.join(timeout)
+
+    def assign(self, owned: bool) -> None:
+        """Whether this process owns the partition from now on."""
+        with self._changed:
+            self._owned = owned
+            self._changed.notify_all()
+
+    def _mine(self) -> bool:
+        return self._owned and not self._stopped
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                while not self._owned and not self._stopped:
+                    self._changed.wait()
+                if self._stopped:
+                    return
+            try:
+                self._tenure()
+                continue
+            except (Fenced, LogError) as error:
+                logger.warning("deciding stopped, again in %.0f s if still ours: %s", _COOL_DOWN, error)
+            except Exception:
+                logger.exception("deciding stopped by an unexpected fault, again in %.0f s", _COOL_DOWN)
+            with self._changed:
+                self._changed.wait_for(lambda: self._stopped, _COOL_DOWN)
+
+    def _tenure(self) -> None:
+        """From taking the partition over to losing it."""
+        writer = TransactionalWriter(self._settings, f"{self._settings.app_id}-requests-0")
+        follower: LogFollower | None = None
+        try:
+            took = writer.open()
+            if took > self._slow_open:
+                self._slow_open = min(_SLOWEST_OPEN, 2 * self._slow_open)
+                raise LogError(f"taking over took {took:.1f} s; the owner may be another by now")
+            self._index.catch_up()
+            inbox: queue.Queue[Record] = queue.Queue(5 * _BATCH)
+            follower = LogFollower(
+                self._settings,
+                [(REQUESTS, 0)],
+                lambda record: self._put(inbox, record),
+                start={(REQUESTS, 0): self._index.position + 1} if self._index.position >= 0 else None,
+            )
+            follower.start()
+            logger.info("deciding on requests from offset %d on", self._index.position + 1)
+            while self._mine():
+                batch = _drain(inbox)
+                if batch:
+                    self._decide(writer, batch)
+        finally:
+            if follower is not None:
+                follower.stop()
+            writer.close()
+
+    def _put(self, inbox: queue.Queue[Record], record: Record) -> None:
+        while self._mine():
+            try:
+                inbox.put(record, timeout=0.2)
+                return
+            except queue.Full:
+                continue
+
+    def _decide(self, writer: TransactionalWriter, batch: list[Record]) -> None:
+        new: dict[str, BacktestRecord] = {}
+
+        def known(backtest_id: str) -> BacktestRecord | None:
+            return new.get(backtest_id) or self._index.backtest(backtest_id)
+
+        decisions: list[tuple[Record, Decision]] = []
+        for record in batch:
+            decision = self._decision(record, known)
+            if isinstance(decision, Accepted):
+                new[decision.record.backtest_id] = decision.record
+            decisions.append((record, decision))
+        writer.begin()
+        for record, decision in decisions:
+            _write(writer, record, decision)
+        writer.record(BACKTESTS, POSITION_KEY.encode(), str(batch[-1].offset).encode(), partition=0)
+        writer.commit()
+        self.accepted += len(new)
+        self.rejected += sum(isinstance(decision, Rejected) for _, decision in decisions)
+        # The next batch must see these decisions.
+        if not self._index.wait_position(batch[-1].offset, 30.0):
+            raise LogError("a decision of ours does not show in the log")
+
+    def _decision(self, record: Record, known: Callable[[str], BacktestRecord | None]) -> Decision:
+        now = dt.datetime.fromtimestamp(record.timestamp / 1000, dt.UTC)
+        try:
+            decision = decide(decode_message(record.value, self._registry), record.offset, now, known)
+        except InvalidRequest as error:
+            decision = Rejected(error)
+        except Exception as fault:
+            # A message that no rule foresaw must not stop the stream.
+            logger.exception("requests@%d could not be decided", record.offset)
+            decision = Rejected(InvalidRequest.of("", f"the message could not be decided: {fault!r}"))
+        match decision:
+            case Accepted(accepted):
+                logger.info("backtest %s accepted as run %d", accepted.backtest_id, record.offset)
+            case Repeated(backtest_id):
+                logger.info("backtest %s asked for again", backtest_id)
+            case Rejected(why):
+                logger.info("requests@%d rejected: %.300s", record.offset, why)
+        return decision
+
+
+def _write(writer: TransactionalWriter, record: Record, decision: Decision) -> None:
+    match decision:
+        case Accepted(accepted):
+            writer.record(BACKTESTS, accepted.backtest_id.encode(), accepted.encode(), partition=0)
+            for series in series_records(accepted):
+                writer.record(SERIES, series.topic.encode(), series.encode())
+        case Rejected(error):
+            writer.record(DLQ, record.key, record.value, partition=0, headers=dead_letter_headers(record, error))
+
+
+def dead_letter_headers(record: Record, error: InvalidRequest) -> list[tuple[str, bytes | None]]:
+    """Why a message is in the dead-letter queue and where it came from; its own headers stay with it."""
+    return [
+        *record.headers,
+        ("reason", str(error).encode()[:_REASON_BYTES]),
+        ("errors", orjson.dumps([problem.as_json() for problem in error.problems[:_REASONS]])),
+        ("source_topic", record.topic.encode()),
+        ("source_partition", str(record.partition).encode()),
+        ("source_offset", str(record.offset).encode()),
+        ("source_timestamp", str(record.timestamp).encode()),
+    ]
+
+
+def _drain(inbox: queue.Queue[Record]) -> list[Record]:
+    """What is there, in order, after waiting a moment for the first."""
+    try:
+        batch = [inbox.get(timeout=0.25)]
+    except queue.Empty:
+        return []
+    while len(batch) < _BATCH:
+        try:
+            batch.append(inbox.get_nowait())
+        except queue.Empty:
+            break
+    return batch

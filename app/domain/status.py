@@ -1,0 +1,82 @@
+"""The state of a backtest: a pure function of the logs, which nobody stores."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import Any, Literal
+
+from app.domain.plan import plan_series
+from app.domain.records import FINAL, BacktestRecord, Checkpoint
+from app.domain.schema import Interval, Schema
+from app.domain.series import SeriesName
+
+BacktestState = Literal["accepted", "running", "complete", "partial", "failed", "cancelled"]
+
+
+def backtest_state(series: list[str]) -> BacktestState:
+    """What the states of its series make of a backtest."""
+    kinds = set(series)
+    if kinds <= {"accepted"}:
+        return "accepted"
+    if not kinds <= FINAL:
+        return "running"
+    if "cancelled" in kinds:
+        return "cancelled"
+    if kinds == {"complete"}:
+        return "complete"
+    return "failed" if kinds == {"failed"} else "partial"
+
+
+def status(
+    record: BacktestRecord, checkpoint: Callable[[str, int], Checkpoint | None], now: dt.datetime
+) -> dict[str, Any]:
+    """The state of a backtest and of each series, as the coordinator tells it. ``now`` is for the estimate."""
+    series: list[dict[str, Any]] = []
+    rows = done = total = 0
+    for name, entry in record.backtest.members():
+        found = checkpoint(name.topic, record.run)
+        one: dict[str, Any] = {"topic": name.topic, "state": found.state if found else "accepted"}
+        one["rows"] = found.rows if found else 0
+        if found and found.reason is not None:
+            one["reason"] = found.reason
+        series.append(one)
+        rows += one["rows"]
+        done += found.chunks_done if found else 0
+        total += (
+            found.chunks_total
+            if found
+            else _chunks(
+                name.schema, name.interval, record.backtest.start, record.backtest.end, entry.start_time, entry.end_time
+            )
+        )
+    state = backtest_state([one["state"] for one in series])
+    eta = None
+    if state == "running" and done:
+        eta = round((now - record.accepted_at).total_seconds() * (total - done) / done, 1)
+    return {
+        "backtest_id": record.backtest_id,
+        "state": state,
+        "accepted_at": record.accepted_at.isoformat().replace("+00:00", "Z"),
+        "progress": {"rows": rows, "chunks_done": done, "chunks_total": total, "eta_seconds": eta},
+        "series": series,
+    }
+
+
+@lru_cache(maxsize=1024)
+def _chunks(
+    schema: Schema,
+    interval: Interval | None,
+    start: dt.date,
+    end: dt.date,
+    start_time: dt.time | None,
+    end_time: dt.time | None,
+) -> int:
+    """How many chunks such a series has; the same for every symbol."""
+    return len(plan_series(SeriesName("stock", "A", schema, interval, None), start, end, start_time, end_time).chunks)
+
+
+def receipts_wanted(found: Mapping[str, Any], run: int) -> dict[str, int]:
+    """Which series of a status have a receipt: topic to run."""
+    return {one["topic"]: run for one in found["series"] if one["state"] == "complete"}

@@ -1,0 +1,227 @@
+"""The Faust apps, each put together in one place from one settings object.
+
+A role is an app of its own with a consumer group of its own: a history worker that joins does not disturb the
+coordinator, and encoding does not slow the web.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import faust
+from aiohttp.web import AppRunner
+
+from agents.requests import requests_agent
+from agents.series import series_agent
+from app.avro.encode import frame
+from app.avro.registry import SchemaRegistry, register_all
+from app.coordinator.decider import Decider
+from app.domain.schema import RECORDS
+from app.history.fetch import Fetcher
+from app.history.owner import Deps
+from app.history.runner import Runner
+from app.kafka import assignor
+from app.kafka.config import MAX_MESSAGE_BYTES, check_brokers
+from app.kafka.index import Index
+from app.kafka.topics import BACKTESTS, PROGRESS, REQUESTS, SERIES, Topics, control_topics
+from app.settings import Role, Settings
+from app.theta.client import ThetaClient
+from app.web.health import Health, probes
+from app.web.metrics import Metrics
+from app.web.problems import bearer, problems
+from app.web.views import Front, routes
+
+logger = logging.getLogger(__name__)
+
+MAX_BODY = 1 << 20
+#: Seconds between two looks at the terminal's own connection.
+_TERMINAL_POLL = 5.0
+
+
+def preflight(settings: Settings) -> tuple[dict[str, int], dict[str, int]]:
+    """Check that broker and registry answer, make the control topics, register the schemas.
+
+    Partition counts by topic and schema ids by record name. Raises ``SettingError`` naming the setting at fault.
+    """
+    check_brokers(settings)
+    partitions = Topics(settings).ensure_control(control_topics(settings))
+    return partitions, register_all(settings)
+
+
+class RoleApp(faust.App):
+    """A Faust app that starts its role's services before its consumer and stops them with it."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.starters: list[Callable[[], None]] = []
+        self.stoppers: list[Callable[[], None]] = []
+
+    async def on_first_start(self) -> None:
+        # Faust would make folders for tables here; there are none.
+        for start in self.starters:
+            await asyncio.to_thread(start)
+
+    async def on_stop(self) -> None:
+        await asyncio.gather(*(asyncio.to_thread(stop) for stop in self.stoppers))
+        await super().on_stop()
+
+
+def create_app(settings: Settings, role: Role) -> RoleApp:
+    """The app of a role, ready to be run by a worker. Does what ``preflight`` does first."""
+    partitions, schema_ids = preflight(settings)
+    assignor.install()
+    metrics = Metrics()
+    health = Health(role)
+    app = RoleApp(
+        f"{settings.app_id}-{role}",
+        # Faust lets the environment win over what it is told, and WEB_PORT is a setting of ours.
+        env_prefix="FDP_FAUST",
+        broker=[f"kafka://{server.strip()}" for server in settings.kafka_bootstrap_servers.split(",")],
+        broker_credentials=_credentials(settings),
+        # A member without partitions never polls; at the default aiokafka lets it leave for good.
+        broker_max_poll_interval=1e9,
+        broker_session_timeout=6,
+        broker_heartbeat_interval=1,
+        broker_rebalance_timeout=10,
+        consumer_auto_offset_reset="latest",
+        store="memory://",
+        topic_disable_leader=True,
+        topic_allow_declare=False,
+        table_standby_replicas=0,
+        producer_acks=-1,
+        producer_linger=0,
+        producer_max_request_size=MAX_MESSAGE_BYTES,
+        autodiscover=False,
+        web_host=settings.web_host,
+        web_bind=settings.web_host,
+        web_port=settings.web_port_of(role),
+        web_tables_enabled=False,
+        web_router_enabled=False,
+        web_stats_enabled=False,
+        web_graph_enabled=False,
+        web_metrics_enabled=False,
+        web_application_options={"middlewares": [problems, bearer(settings)], "client_max_size": MAX_BODY},
+        worker_redirect_stdouts=False,
+    )
+    views = {**probes(health), "/metrics": metrics.view()}
+    terminal = _TerminalWatch(ThetaClient(settings.theta_url, connections=1))
+    health.terminal = terminal.state
+    app.starters.append(terminal.start)
+    app.stoppers.append(terminal.stop)
+    build = _coordinator if role == "coordinator" else _history
+    views |= build(app, settings, partitions, schema_ids, health, metrics)
+    health.checks["group"] = lambda: _assignment(app)
+
+    @app.on_partitions_assigned.connect(weak=False)
+    async def remember(sender: Any, assigned: Any, **_: Any) -> None:
+        assignor.on_assigned(app.consumer_generation_id)
+
+    @app.on_worker_init.connect(weak=False)
+    def serve(sender: Any, **_: Any) -> None:
+        for path, view in views.items():
+            app.page(path, name=path)(view)
+        # Without this a stop waits a minute for every open stream.
+        app.web._runner = AppRunner(app.web.web_app, access_log=None, shutdown_timeout=1)
+
+    return app
+
+
+def _coordinator(
+    app: RoleApp, settings: Settings, partitions: dict[str, int], _ids: dict[str, int], health: Health, metrics: Metrics
+) -> dict[str, Any]:
+    index = Index(settings, {name: partitions[name] for name in (BACKTESTS, SERIES, PROGRESS)})
+    registry = SchemaRegistry(settings)
+    decider = Decider(settings, index, registry)
+    topic = app.topic(REQUESTS, key_serializer="raw", value_serializer="raw")
+
+    async def publish(key: bytes, value: bytes) -> int:
+        sent = await topic.send(key=key, value=value)
+        return int((await sent).offset)
+
+    app.starters += [index.start, index.catch_up, decider.start]
+    app.stoppers += [decider.stop, index.stop, registry.close]
+    requests_agent(app, decider)
+    health.checks["index"] = lambda: None if index.caught_up else "the control logs are being read"
+    metrics.counter("fdp_backtests_accepted", "Backtests accepted by this process.", lambda: decider.accepted)
+    metrics.counter("fdp_requests_rejected", "Requests this process put into requests.dlq.", lambda: decider.rejected)
+    metrics.gauge("fdp_backtests", "Backtests known.", lambda: len(index.backtests()))
+    return routes(Front(index, publish))
+
+
+def _history(
+    app: RoleApp, settings: Settings, partitions: dict[str, int], ids: dict[str, int], health: Health, metrics: Metrics
+) -> dict[str, Any]:
+    index = Index(settings, {name: partitions[name] for name in (SERIES, PROGRESS)})
+    client = ThetaClient(settings.theta_url, connections=settings.slots + 2)
+    fetcher = Fetcher(client, settings.slots, settings.theta_wait, observer=metrics)
+    frames = {record.name: frame(ids[record.name]) for record in RECORDS.values()}
+    runner = Runner(Deps(settings, index, Topics(settings), fetcher, client.name, frames), partitions[SERIES])
+    app.starters += [index.start, index.catch_up, runner.start]
+    app.stoppers += [client.close, runner.stop, index.stop]
+    series_agent(app, runner)
+    health.checks["index"] = lambda: None if index.caught_up else "the control logs are being read"
+    metrics.counter("fdp_rows", "Rows committed to data topics by this process.", lambda: runner.rows)
+    metrics.gauge("fdp_series_running", "Series being run.", lambda: runner.running)
+    metrics.gauge("fdp_slots_in_use", "Requests outstanding at the provider.", lambda: fetcher.in_flight)
+    metrics.gauge("fdp_slots_limit", "Requests that may be outstanding.", lambda: fetcher.limit)
+    return {}
+
+
+def _assignment(app: faust.App) -> str | None:
+    """None when the group has given this process its share, which may be nothing."""
+    if app.rebalancing:
+        return "the group is rebalancing"
+    return None if app._assignment is not None else "waiting for the group's first assignment"
+
+
+class _TerminalWatch:
+    """Asks the terminal now and then how it is, so that a probe need not wait for it."""
+
+    def __init__(self, client: ThetaClient) -> None:
+        self._client = client
+        self._state = "unknown"
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="terminal-watch", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stop.set()
+        self._client.close()
+
+    def state(self) -> str:
+        return self._state
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            state = self._client.state()
+            if state != self._state:
+                logger.log(logging.INFO if state == "CONNECTED" else logging.WARNING, "the terminal is %s", state)
+                self._state = state
+            self._stop.wait(_TERMINAL_POLL)
+
+
+def _credentials(settings: Settings) -> Any:
+    """Faust's form of the broker's security settings; None for plain text."""
+    protocol = settings.kafka_security_protocol
+    if protocol == "PLAINTEXT":
+        return None
+    context = None
+    if protocol.endswith("SSL"):
+        context = ssl.create_default_context(cafile=settings.kafka_ssl_ca_location)
+        if settings.kafka_ssl_certificate_location:
+            context.load_cert_chain(settings.kafka_ssl_certificate_location, settings.kafka_ssl_key_location)
+    if not protocol.startswith("SASL"):
+        return context
+    return faust.SASLCredentials(
+        username=settings.kafka_sasl_username,
+        password=settings.kafka_sasl_password.get_secret_value(),
+        mechanism=settings.kafka_sasl_mechanism,
+        ssl_context=context,
+    )

@@ -1,0 +1,135 @@
+"""The coordinator's views: the one way in, and what is to be known about backtests."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from aiohttp import web
+from faust.web import View
+
+from app.domain.request import Backtest, expand_short_form, parse_request
+from app.domain.schema import RECORDS, Asset
+from app.domain.status import receipts_wanted, status
+from app.errors import Conflict, InvalidRequest
+from app.kafka.index import Index
+from app.web.problems import problem
+
+#: A decision usually shows within milliseconds; a new owner of ``requests`` needs seconds.
+DECISION_WAIT = 2.0
+
+Publish = Callable[[bytes, bytes], Awaitable[int]]
+
+
+@dataclass(frozen=True)
+class Front:
+    """What the views need: the index, and a way to publish on ``requests`` that gives the message's offset."""
+
+    index: Index
+    publish: Publish
+
+
+def routes(front: Front) -> dict[str, type[View]]:
+    """Path to view."""
+    return {
+        "/historical/stock": _historical(front, "stock"),
+        "/backtests": _backtests(front),
+        "/backtests/{backtest_id}": _backtest(front),
+        "/schemas": _schemas(),
+    }
+
+
+def _historical(front: Front, asset: Asset) -> type[View]:
+    class Historical(View):
+        """Ask for historical series of one asset; the short form of a request."""
+
+        async def post(self, request: web.Request) -> web.Response:
+            body = await read_json(request)
+            short = not (isinstance(body, dict) and "series" in body)
+            if isinstance(body, dict):
+                body = expand_short_form(body, asset)
+            backtest = parse_request(body, dt.datetime.now(dt.UTC), short_form=short)
+            return await submit(front, backtest)
+
+    return Historical
+
+
+def _backtests(front: Front) -> type[View]:
+    class Backtests(View):
+        """All backtests; and the coordinator's own way to ask for one."""
+
+        async def get(self, request: web.Request) -> web.Response:
+            now = dt.datetime.now(dt.UTC)
+            return _json([status(record, front.index.checkpoint, now) for record in front.index.backtests()])
+
+        async def post(self, request: web.Request) -> web.Response:
+            body = await read_json(request)
+            backtest = parse_request(body, dt.datetime.now(dt.UTC))
+            return await submit(front, backtest)
+
+    return Backtests
+
+
+def _backtest(front: Front) -> type[View]:
+    class OneBacktest(View):
+        """One backtest with its series and receipts."""
+
+        async def get(self, request: web.Request, backtest_id: str) -> web.Response:
+            record = front.index.backtest(backtest_id)
+            if record is None:
+                return problem(404, f"there is no backtest {backtest_id!r}")
+            found = status(record, front.index.checkpoint, dt.datetime.now(dt.UTC))
+            wanted = receipts_wanted(found, record.run)
+            receipts = await asyncio.to_thread(front.index.receipts, wanted) if wanted else {}
+            found["receipts"] = [receipts[one["topic"]] for one in found["series"] if one["topic"] in receipts]
+            return _json(found)
+
+    return OneBacktest
+
+
+def _schemas() -> type[View]:
+    class Schemas(View):
+        """The Avro schema of every record type, by name."""
+
+        async def get(self, request: web.Request) -> web.Response:
+            return _json({record.name: record.avro() for record in RECORDS.values()})
+
+    return Schemas
+
+
+async def submit(front: Front, backtest: Backtest) -> web.Response:
+    """Publish a request, wait for its decision, and answer 202 with its ``Location``, or raise ``Conflict``."""
+    offset = await front.publish(backtest.backtest_id.encode(), orjson.dumps(backtest.as_json()))
+    decided = await asyncio.to_thread(front.index.wait_position, offset, DECISION_WAIT)
+    location = {"Location": f"/backtests/{backtest.backtest_id}"}
+    if not decided:
+        # It is durably on the topic and will be decided as soon as the topic has an owner again.
+        body = {"backtest_id": backtest.backtest_id, "state": "accepted", "series": _topics(backtest)}
+        return _json(body, 202, location)
+    record = front.index.backtest(backtest.backtest_id)
+    if record is None:
+        raise InvalidRequest.of("", "the request was not accepted; requests.dlq says why")
+    if record.backtest.hash != backtest.hash:
+        raise Conflict(backtest.backtest_id)
+    return _json(status(record, front.index.checkpoint, dt.datetime.now(dt.UTC)), 202, location)
+
+
+async def read_json(request: web.Request) -> Any:
+    """The body as JSON. Raises HTTP 400 when it is none and 413 when it is too large."""
+    content = await request.read()
+    try:
+        return orjson.loads(content)
+    except orjson.JSONDecodeError as error:
+        raise web.HTTPBadRequest(text=f"the body is not JSON: {error}") from None
+
+
+def _topics(backtest: Backtest) -> list[dict[str, object]]:
+    return [{"topic": name.topic, "state": "accepted", "rows": 0} for name, _ in backtest.members()]
+
+
+def _json(body: object, status_code: int = 200, headers: dict[str, str] | None = None) -> web.Response:
+    return web.Response(status=status_code, body=orjson.dumps(body), content_type="application/json", headers=headers)

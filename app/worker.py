@@ -1,0 +1,45 @@
+"""One process of one role: a Faust worker around its app."""
+
+from __future__ import annotations
+
+import contextlib
+import resource
+from typing import Any, NoReturn
+
+import faust
+
+from app.logs import configure
+from app.settings import Role, Settings
+
+
+def run_role(settings: Settings, role: Role) -> NoReturn:
+    """Run a role until SIGTERM or SIGINT. Raises ``SettingError`` before anything has been started."""
+    configure(settings.log_level, settings.log_format)
+    _raise_file_limit()
+    from app.main import create_app
+
+    app = create_app(settings, role)
+    app.finalize()
+    app.worker_init()
+    app.worker_init_post_autodiscover()
+    _Worker(app, quiet=True, override_logging=False, redirect_stdouts=False).execute_from_commandline()
+    raise SystemExit(0)
+
+
+class _Worker(faust.Worker):
+    """Faust's worker without its banner and spinner."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.spinner = None
+
+    def _setproctitle(self, info: str, *, ident: str = "fdp") -> None:
+        super()._setproctitle(info, ident=ident)
+
+
+def _raise_file_limit() -> None:
+    """A librdkafka producer takes eight file handles, and a worker may hold one for each of its partitions."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
