@@ -58,7 +58,8 @@ class SeriesRequest:
             "tickers": list(self.symbols),
             "schema": self.schema,
             "interval": self.interval,
-            "empty_bars": self.empty_bars,
+            # A record without bars has no such choice, and the parser refuses to be given one.
+            "empty_bars": None if self.schema == "eod" else self.empty_bars,
             "start_time": self.start_time and self.start_time.isoformat(),
             "end_time": self.end_time and self.end_time.isoformat(),
         }

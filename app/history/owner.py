@@ -169,8 +169,10 @@ class PartitionOwner:
     def _prepare(self, writer: TransactionalWriter, batch: list[SeriesRecord]) -> None:
         """Start a batch of series: resume those with a plan of this run and an untouched topic, begin the rest."""
         deps = self._deps
-        # Our own last commits must be in the index, or a series would go on from a checkpoint before them.
+        # What a former owner committed must be in the index, and our own last commits too, or a series would go on
+        # from a checkpoint before them.
         deps.index.catch_up([(SERIES, self.partition), (PROGRESS, self.partition)])
+        deps.index.wait_for(writer.written)
         todo = []
         for record in batch:
             checkpoint = deps.index.checkpoint(record.topic, record.run)

@@ -107,6 +107,11 @@ class Index:
             raise LogError(f"the control logs could not be read to their end within {timeout:.0f} s")
         self._caught_up = self._caught_up or partitions is None
 
+    def wait_for(self, places: Mapping[tuple[str, int], int], timeout: float = 60.0) -> None:
+        """Wait until the logs are applied up to the given offsets. Raises ``LogError``."""
+        if not self._follower.wait_for(places, timeout):
+            raise LogError(f"what was committed does not show in the control logs after {timeout:.0f} s")
+
     # --- what the coordinator asks ---------------------------------------------------------------
 
     @property

@@ -12,9 +12,10 @@ import shutil
 import sys
 import tarfile
 import tempfile
+import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from app import settings
@@ -25,7 +26,6 @@ from app.local.sums import file_sum, file_sums, folder_sum, read_sums, write_sum
 SUMS = Path(__file__).with_name("jars.sha256")
 REGISTRY_FOLDER = "apicurio-registry-3.3.3/"
 
-_MEGABYTE = 1_000_000
 #: Downloads at a time: the many small jars wait for answers more than for bytes.
 _FETCHES = 4
 
@@ -86,10 +86,10 @@ class JarStore:
             self._say(f"fetching {what}")
         else:
             self._say(f"fetching {', '.join(Path(path).name for path in wrong)} again: missing or altered")
-        for path in wrong:
-            (self._maven / path).unlink(missing_ok=True)
-        with ThreadPoolExecutor(_FETCHES) as pool:
-            list(pool.map(lambda path: self._fetch(path, self._maven), wrong))
+        with suppress(LocalServiceError):  # a connection that broke: the second try is for what is missing then
+            self._fetch_all(wrong)
+        if wrong := self._wrong(wrong):
+            self._fetch_all(wrong)
         for path in self._wrong(wrong):
             found = file_sum(self._maven / path)
             (self._maven / path).unlink(missing_ok=True)
@@ -98,6 +98,28 @@ class JarStore:
                 f"(sha256 {found or 'none'}, expected {self._sums[path]}); "
                 "the repository that MAVEN_URL names, or a proxy before it, gives another file"
             )
+
+    def _fetch_all(self, paths: list[str]) -> None:
+        """Fetch anew, some at a time. In daemon threads: who is interrupted does not wait for the download."""
+        left, errors = deque(paths), list[LocalServiceError]()
+
+        def fetch() -> None:
+            while left and not errors:
+                with suppress(IndexError):  # another thread took the last one
+                    path = left.popleft()
+                    (self._maven / path).unlink(missing_ok=True)
+                    try:
+                        self._fetch(path, self._maven)
+                    except LocalServiceError as error:
+                        errors.append(error)
+
+        threads = [threading.Thread(target=fetch, daemon=True) for _ in range(min(_FETCHES, len(paths)))]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        if errors:
+            raise errors[0]
 
     def _unpack_into(self, home: Path) -> None:
         """Unpack the archive beside ``home`` and rename: nobody ever sees half a folder.

@@ -82,4 +82,5 @@ def resolve_all(url: str | None, cache: Path) -> tuple[list[str], str]:
 
 
 def _short(error: Exception) -> str:
-    return str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+    lines = str(error).splitlines()
+    return lines[0].partition(" (Caused by")[0] if lines else type(error).__name__

@@ -85,7 +85,7 @@ class LocalPlatform:
         return self._given.state_dir.expanduser().absolute()
 
     def start(self, interrupted: threading.Event | None = None) -> bool:
-        """Bring everything up; True once all is ready, False if ``interrupted`` was set before.
+        """Bring everything up; True once all is ready, False if ``interrupted`` was set before (``stop`` it then).
 
         Raises ``SettingError`` (a wrong setting, a state folder in use) or ``LocalServiceError``; nothing runs
         any more then.
@@ -187,19 +187,19 @@ def run_local(
     stopped.
     """
     stop = stop or threading.Event()
-    with _signals_set(stop):
+    with signals_set(stop):
         platform = LocalPlatform(settings, on_event)
         try:
             if platform.start(stop):
                 on_ready(platform.endpoints)
                 platform.wait(stop)
-        finally:
             on_event("stopping")
+        finally:
             platform.stop()
 
 
 @contextmanager
-def _signals_set(event: threading.Event) -> Iterator[None]:
+def signals_set(event: threading.Event) -> Iterator[None]:
     """Within, the signals that end a program set ``event`` instead (in the main thread; others get none)."""
     if threading.current_thread() is not threading.main_thread():
         yield

@@ -8,6 +8,7 @@ DIR/children.json     the processes of the last start, see app/local/children.py
 DIR/logs/             one file a service
 DIR/kafka/            the broker's settings and its data
 DIR/registry/         the registry's database
+DIR/simulator/        the simulator's ready file
 DIR/tmp/              scratch, emptied at each start
 ```
 """

@@ -1,0 +1,129 @@
+"""Requests published straight to the topic: the same as a POST, and dead letters for what is wrong."""
+
+from __future__ import annotations
+
+import datetime as dt
+import io
+import json
+from typing import Any
+
+import fastavro
+import pytest
+from confluent_kafka import Message, Producer
+from harness import Platform, until
+
+pytestmark = pytest.mark.integration
+
+DAY = {"start": "2024-07-02", "end": "2024-07-02"}
+
+
+def publish(platform: Platform, value: bytes | None, key: bytes | None = None, **config: Any) -> int:
+    """Put a message on ``requests`` as any producer might; its offset."""
+    offsets: list[int] = []
+    producer = Producer({"bootstrap.servers": platform.kafka, **config})
+    producer.produce("requests", value, key, on_delivery=lambda _, message: offsets.append(message.offset()))
+    assert producer.flush(20) == 0
+    return offsets[0]
+
+
+def dead_letter(platform: Platform, offset: int) -> Message:
+    """The dead letter of the message at an offset of ``requests``."""
+
+    def find() -> Message | None:
+        for message in platform.messages("requests.dlq"):
+            if dict(message.headers())["source_offset"] == str(offset).encode():
+                return message
+        return None
+
+    return until(f"requests@{offset} in requests.dlq", find)
+
+
+def series(**change: Any) -> list[dict[str, Any]]:
+    return [{"asset": "stock", "tickers": ["GE"], "schema": "ohlcv", "interval": "1h", **change}]
+
+
+@pytest.mark.parametrize("codec", ["none", "gzip", "snappy", "lz4", "zstd"])
+def test_json_is_taken_whatever_its_compression(platform: Platform, codec: str) -> None:
+    name = platform.new_id(codec)
+    body = {"backtest_id": name, **DAY, "series": series()}
+    publish(platform, json.dumps(body).encode(), **{"compression.type": codec})
+    until(f"{name} to be known", lambda: platform.http.get(f"/backtests/{name}").status_code == 200)
+    assert platform.finished(name)["state"] == "complete"
+
+
+def test_the_short_form_is_taken_too(platform: Platform) -> None:
+    name = platform.new_id()
+    publish(platform, json.dumps({"backtest_id": name, "ticker": "ge", **DAY}).encode(), key=b"anything")
+    until(f"{name} to be known", lambda: platform.http.get(f"/backtests/{name}").status_code == 200)
+    done = platform.finished(name)
+    assert [one["topic"] for one in done["series"]] == [f"stock-ge-ohlcv1m-historical-{name}"]
+
+
+def avro_message(platform: Platform, body: dict[str, Any]) -> bytes:
+    """Confluent framing by the registered schema, written with fastavro alone."""
+    latest = platform.http.get(f"{platform.registry}/subjects/BacktestRequest/versions/latest").json()
+    out = io.BytesIO()
+    fastavro.schemaless_writer(out, fastavro.parse_schema(json.loads(latest["schema"])), body)
+    return b"\x00" + latest["id"].to_bytes(4, "big") + out.getvalue()
+
+
+def test_avro_in_confluent_framing_does_the_same_as_json(platform: Platform) -> None:
+    name = platform.new_id("avro")
+    day = dt.date(2024, 7, 2)
+    publish(platform, avro_message(platform, {"backtest_id": name, "start": day, "end": day, "series": series()}))
+    until(f"{name} to be known", lambda: platform.http.get(f"/backtests/{name}").status_code == 200)
+    done = platform.finished(name)
+    assert done["state"] == "complete"
+    posted = platform.http.post("/backtests", json={"backtest_id": name, **DAY, "series": series()})
+    assert posted.status_code == 202, "the same request, whichever way it came"
+
+
+@pytest.mark.parametrize(
+    ("value", "word"),
+    [
+        (b"\x80\x81\x82", "JSON"),
+        (b"", "empty"),
+        (None, "empty"),
+        (b"[1, 2]", "object"),
+        (b"\x00\x00", "frame"),
+        (b"\x00\x7f\xff\xff\xff\x02a", "schema"),
+        (b'{"backtest_id": "dead", "series": []}', "start"),
+        (b'{"subscribe": {"asset": "stock"}}', "subscribe"),
+    ],
+)
+def test_what_cannot_be_done_goes_to_the_dead_letters_with_bytes_and_reasons(
+    platform: Platform, value: bytes | None, word: str
+) -> None:
+    offset = publish(platform, value, key=b"who")
+    letter = dead_letter(platform, offset)
+    headers = dict(letter.headers())
+    assert letter.value() == (value or None) or letter.value() == value
+    assert letter.key() == b"who"
+    assert word in headers["reason"].decode()
+    assert headers["source_topic"] == b"requests"
+    assert json.loads(headers["errors"])
+
+
+def test_a_record_of_the_right_schema_with_rubbish_behind_it_is_a_dead_letter(platform: Platform) -> None:
+    day = dt.date(2024, 7, 2)
+    whole = avro_message(platform, {"backtest_id": "rubbish", "start": day, "end": day, "series": series()})
+    for value in (whole + b"\x00", whole[:-3]):
+        assert dead_letter(platform, publish(platform, value)).value() == value
+
+
+def test_dead_letters_do_not_stop_the_stream(platform: Platform) -> None:
+    name = platform.new_id("after")
+    offsets = [publish(platform, b"rubbish %d" % i) for i in range(20)]
+    body = {"backtest_id": name, **DAY, "series": series()}
+    publish(platform, json.dumps(body).encode())
+    until(f"{name} to be known", lambda: platform.http.get(f"/backtests/{name}").status_code == 200)
+    assert platform.finished(name)["state"] == "complete"
+    found = [int(dict(m.headers())["source_offset"]) for m in platform.messages("requests.dlq")]
+    assert [offset for offset in found if offset in offsets] == offsets, "each once, in order"
+
+
+def test_a_conflict_on_the_topic_is_a_dead_letter(platform: Platform) -> None:
+    done = platform.run(tickers=["GE"], interval="1h", **DAY)
+    body = {"backtest_id": done["backtest_id"], **DAY, "series": series(interval="30m")}
+    letter = dead_letter(platform, publish(platform, json.dumps(body).encode()))
+    assert "taken by another request" in dict(letter.headers())["reason"].decode()

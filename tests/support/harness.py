@@ -1,0 +1,134 @@
+"""The platform as its users meet it: role processes against a real broker and registry, and the simulator."""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import io
+import itertools
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
+
+import httpx
+import pytest
+from confluent_kafka import Consumer, KafkaError, Message
+from confluent_kafka.schema_registry import SchemaRegistryClient
+from confluent_kafka.schema_registry.avro import AvroDeserializer
+from confluent_kafka.serialization import MessageField, SerializationContext
+
+from app.local.platform import LocalPlatform
+from simulator.server import Simulator
+
+NEW_YORK = ZoneInfo("America/New_York")
+T = TypeVar("T")
+FINAL = ("complete", "partial", "failed", "cancelled")
+#: Seconds that a series of these tests waits for a terminal that does not answer.
+THETA_WAIT = 4
+
+
+def until(what: str, probe: Callable[[], T | None], timeout: float = 60.0) -> T:
+    """The first result of ``probe`` that is neither None nor False; fails the test after ``timeout`` seconds."""
+    deadline = time.monotonic() + timeout
+    while True:
+        found = probe()
+        if found is not None and found is not False:
+            return found
+        if time.monotonic() > deadline:
+            pytest.fail(f"waited {timeout:.0f} s for {what}")
+        time.sleep(0.02)
+
+
+@dataclass
+class Platform:
+    """A running platform and what outsiders do with it."""
+
+    local: LocalPlatform
+    simulator: Simulator
+    http: httpx.Client
+    kafka: str
+    registry: str
+    _numbers: Iterator[int] = field(default_factory=itertools.count)
+
+    def new_id(self, word: str = "t") -> str:
+        return f"{word}-{next(self._numbers)}"
+
+    def ask(self, **body: Any) -> str:
+        """POST a backtest of stocks; its id."""
+        body = {"backtest_id": self.new_id(), **body}
+        response = self.http.post("/historical/stock", json=body)
+        assert response.status_code == 202, response.text
+        assert response.headers["location"] == f"/backtests/{body['backtest_id']}"
+        return str(body["backtest_id"])
+
+    def finished(self, backtest_id: str, timeout: float = 60.0) -> dict[str, Any]:
+        """The final state of a backtest."""
+
+        def final() -> dict[str, Any] | None:
+            response = self.http.get(f"/backtests/{backtest_id}")
+            body: dict[str, Any] = response.json()
+            return body if response.status_code == 200 and body["state"] in FINAL else None
+
+        return until(f"backtest {backtest_id} to end", final, timeout)
+
+    def run(self, **body: Any) -> dict[str, Any]:
+        """POST a backtest and wait for its end; it must be complete."""
+        done = self.finished(self.ask(**body))
+        assert done["state"] == "complete", done
+        return done
+
+    def messages(self, topic: str, isolation: str = "read_committed") -> list[Message]:
+        """Everything in a topic, as a consumer group reads it."""
+        consumer = Consumer(
+            {
+                "bootstrap.servers": self.kafka,
+                "group.id": self.new_id("group"),
+                "auto.offset.reset": "earliest",
+                "isolation.level": isolation,
+                "enable.partition.eof": True,
+                "fetch.queue.backoff.ms": 1,
+            }
+        )
+        consumer.subscribe([topic])
+        found: list[Message] = []
+        deadline = time.monotonic() + 30
+        try:
+            while time.monotonic() < deadline:
+                for message in consumer.consume(5_000, 0.1):
+                    if message.error() is None:
+                        found.append(message)
+                    elif message.error().code() == KafkaError._PARTITION_EOF:
+                        return found
+                    else:
+                        pytest.fail(str(message.error()))
+            pytest.fail(f"{topic} could not be read to its end")
+        finally:
+            consumer.close()
+
+    def rows(self, topic: str) -> list[dict[str, Any]]:
+        """The rows of a topic, decoded by the registry's schema."""
+        decode = AvroDeserializer(SchemaRegistryClient({"url": self.registry}))
+        context = SerializationContext(topic, MessageField.VALUE)
+        return [decode(message.value(), context) for message in self.messages(topic)]
+
+    def answer(self, path: str, **params: str) -> list[dict[str, Any]]:
+        """What the terminal answers, read in the plainest way: text cells turned to numbers, times to UTC."""
+        response = httpx.get(f"{self.simulator.url}{path}", params=params, trust_env=False, timeout=60)
+        if response.status_code == 472:
+            return []
+        assert response.status_code == 200, response.text
+        return [
+            {name: _value(name, text) for name, text in row.items()}
+            for row in csv.DictReader(io.StringIO(response.text))
+        ]
+
+
+def _value(name: str, text: str) -> Any:
+    if name in ("timestamp", "created", "last_trade"):
+        naive = dt.datetime.fromisoformat(text)
+        return naive.replace(tzinfo=NEW_YORK).astimezone(dt.UTC)
+    if name in ("open", "high", "low", "close", "vwap", "bid", "ask"):
+        return float(text)
+    return int(text)
