@@ -44,13 +44,14 @@ _TERMINAL_POLL = 5.0
 
 
 def preflight(settings: Settings) -> tuple[dict[str, int], dict[str, int]]:
-    """Check that broker and registry answer, make the control topics, register the schemas.
+    """Check that broker and registry answer, register the schemas, make the control topics.
 
     Partition counts by topic and schema ids by record name. Raises ``SettingError`` naming the setting at fault.
     """
     check_brokers(settings)
-    partitions = Topics(settings).ensure_control(control_topics(settings))
-    return partitions, register_all(settings)
+    # The registry first: a start that fails should have made nothing.
+    ids = register_all(settings)
+    return Topics(settings).ensure_control(control_topics(settings)), ids
 
 
 class RoleApp(faust.App):

@@ -50,6 +50,8 @@ class TransactionalWriter:
                 "compression.type": "lz4",
                 "queue.buffering.max.messages": _QUEUE,
                 "message.max.bytes": MAX_MESSAGE_BYTES,
+                # Topics are in the metadata before they are written to; one that is missing was deleted.
+                "topic.metadata.propagation.max.ms": 5_000,
                 # The Java clients' partitioner, so that a key lies where Faust and Streams expect it.
                 "partitioner": "murmur2_random",
                 "error_cb": self._on_error,

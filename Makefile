@@ -1,0 +1,44 @@
+# Everything needs only Python 3.11 or newer and make; the virtual environment is made on first use.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: demo test lint format schemas bench lock clean
+
+demo: $(READY)  ## the main job from nothing, about 15 s from the second time on
+	$(BIN)/python -m app demo
+
+test: $(READY)  ## all tests, on an embedded broker and registry
+	$(BIN)/python -m pytest
+
+lint: $(READY)  ## style, types, one-way layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(READY)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+schemas: $(READY)  ## write schemas/*.avsc and docs/schemas.md anew from the table of columns
+	$(BIN)/python -m app.avro.files
+
+bench: $(READY)  ## the fast path beside a plain client and the JVM's own producer, in one run
+	$(BIN)/python -m bench.fast_path
+
+lock:  ## pin all dependencies anew, with hashes and without an index (needs uv)
+	uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-emit-find-links --no-annotate --no-header -o requirements.lock
+
+clean:
+	rm -rf $(VENV) .fdp build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed: make PYTHON=python3.12 ..."; exit 1; }
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $(READY)

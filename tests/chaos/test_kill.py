@@ -1,0 +1,80 @@
+"""Roles killed with kill -9 while they work: each row is there once, in order, and the receipts are true."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+
+import httpx
+import pytest
+from harness import Platform, until
+
+pytestmark = pytest.mark.integration
+
+WORK = {"tickers": ["AAPL", "MSFT", "NVDA"], "start": "2024-07-01", "end": "2024-07-12", "interval": "1s"}
+
+
+def kill(platform: Platform, role: str) -> None:
+    """kill -9 the process of a role and wait until another one has taken its place."""
+    path = platform.local.state_dir / "endpoints.json"
+    pid = json.loads(path.read_text())["pids"][role]
+    os.kill(pid, signal.SIGKILL)
+    until(f"another {role}", lambda: json.loads(path.read_text())["pids"][role] != pid)
+
+
+def ready(platform: Platform, role: str) -> None:
+    port = platform.local.settings.web_port_of(role)  # type: ignore[arg-type]
+
+    def probe() -> bool:
+        try:
+            return platform.http.get(f"http://127.0.0.1:{port}/health/ready").status_code == 200
+        except httpx.TransportError:
+            return False
+
+    until(f"{role} to be ready", probe)
+
+
+@pytest.mark.timeout(300)
+def test_rows_survive_the_death_of_their_writer(platform: Platform) -> None:
+    seed = random.randrange(1_000_000)
+    print(f"seed {seed}")
+    chance = random.Random(seed)
+    clean = platform.run(**WORK)
+    name = platform.ask(**WORK)
+    kills = 0
+    while platform.http.get(f"/backtests/{name}").json()["state"] in ("accepted", "running") and kills < 4:
+        rows = platform.http.get(f"/backtests/{name}").json()["progress"]["rows"]
+        more = rows + chance.randrange(1, 60_000)
+
+        def on_the_way(more: int = more) -> bool:
+            found = platform.http.get(f"/backtests/{name}").json()
+            return found["progress"]["rows"] >= more or found["state"] not in ("accepted", "running")
+
+        until(f"{more} rows", on_the_way)
+        kill(platform, "history")
+        kills += 1
+    done = platform.finished(name, timeout=120)
+    print(f"{kills} kills of the history role survived")
+    assert done["state"] == "complete", done
+    assert [one["sha256"] for one in done["receipts"]] == [one["sha256"] for one in clean["receipts"]]
+    assert [one["sessions"] for one in done["receipts"]] == [one["sessions"] for one in clean["receipts"]]
+    for one in done["receipts"]:
+        times = [message.timestamp()[1] for message in platform.messages(one["topic"])]
+        assert len(times) == one["rows"]
+        assert times == sorted(set(times))
+
+
+@pytest.mark.timeout(300)
+def test_requests_survive_the_death_of_their_decider(platform: Platform) -> None:
+    body = {"tickers": ["GE"], "start": "2024-07-02", "end": "2024-07-02", "interval": "1h"}
+    names = [platform.ask(**body) for _ in range(3)]
+    kill(platform, "coordinator")
+    ready(platform, "coordinator")
+    for name in names:
+        assert platform.finished(name)["state"] == "complete"
+    assert platform.run(**body)["state"] == "complete"
+    again = platform.http.post("/historical/stock", json={"backtest_id": names[0], **body})
+    assert again.status_code == 202
+    assert again.json()["state"] == "complete", "no second run"
