@@ -43,7 +43,7 @@ def local(
 
     given = {"web_port": web_port, "state_dir": state_dir}
     settings = load(**{name: value for name, value in given.items() if value is not None})
-    say = Console(highlight=False)
+    say = Console(highlight=False, soft_wrap=True)
     run_local(
         settings,
         on_event=lambda line: say.print(line, markup=False),

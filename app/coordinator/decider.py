@@ -81,8 +81,8 @@ class Decider:
                 self._tenure()
                 continue
             except (Fenced, LogError) as error:
-                if self._stopped:
-                    return
+                if not self._mine():
+                    continue
                 logger.warning("deciding stopped, again in %.0f s if still ours: %s", _COOL_DOWN, error)
             except Exception:
                 logger.exception("deciding stopped by an unexpected fault, again in %.0f s", _COOL_DOWN)

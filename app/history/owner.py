@@ -132,7 +132,7 @@ class PartitionOwner:
             else:
                 self._work(writer)
         except Fenced as error:
-            logger.warning("partition %d was taken over by another worker: %s", self.partition, error)
+            logger.warning("partition %d: this writer is finished: %s", self.partition, error)
             pause = COOL_DOWN
         except LogError as error:
             logger.warning("partition %d: %s", self.partition, error)
@@ -278,7 +278,7 @@ class PartitionOwner:
             writer.begin()
             try:
                 self._fill(writer, hand, drafts, grow=attempt == 0)
-                writer.flush()
+                writer.flush(on_stall=lambda d=drafts: self._check_topics([self._running[t] for t in d]))  # type: ignore[misc]
                 self._check_topics([self._running[t] for t, d in drafts.items() if d.chunks == self._chunks(t)])
                 now = dt.datetime.now(dt.UTC)
                 for topic, draft in drafts.items():

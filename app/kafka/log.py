@@ -29,6 +29,15 @@ from app.settings import Settings
 
 logger = logging.getLogger(__name__)
 
+#: Seconds that partitions may be without a leader before it is an error.
+_LEADERS = 20.0
+_NO_LEADER = (
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+    KafkaError._TIMED_OUT,
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Record:
@@ -97,11 +106,16 @@ class LogFollower:
         """The end of each partition for a read_committed reader. Raises ``LogError``."""
         wanted = self._partitions if partitions is None else list(partitions)
         spec = {TopicPartition(topic, p): OffsetSpec.latest() for topic, p in wanted}
-        futures = self._admin.list_offsets(spec, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=10)
-        try:
-            return {(tp.topic, tp.partition): future.result(15).offset for tp, future in futures.items()}
-        except KafkaException as error:
-            raise LogError(f"the end of a log could not be read: {error.args[0].str()}") from None
+        deadline = time.monotonic() + _LEADERS
+        while True:
+            futures = self._admin.list_offsets(spec, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=10)
+            try:
+                return {(tp.topic, tp.partition): future.result(15).offset for tp, future in futures.items()}
+            except KafkaException as error:
+                # A topic that has just been made, or a broker that has just come back, has no leaders yet.
+                passing = error.args[0].retriable() or error.args[0].code() in _NO_LEADER
+                if not passing or time.monotonic() > deadline or self._stop.wait(0.1):
+                    raise LogError(f"the end of a log could not be read: {error.args[0].str()}") from None
 
     def catch_up(self, timeout: float, partitions: Iterable[tuple[str, int]] | None = None) -> bool:
         """Wait until everything committed before this call has been applied; False on time-out or stop."""

@@ -26,6 +26,8 @@ logger = logging.getLogger(__name__)
 #: The broker aborts a transaction that has been open longer; nobody keeps one open for more than seconds.
 TRANSACTION_TIMEOUT = 60
 _QUEUE = 200_000
+#: Seconds after which a flush that is not through is looked at.
+_STALL = 2.0
 _BATCH = 10_000
 _FENCES = (KafkaError._FENCED, KafkaError.PRODUCER_FENCED, KafkaError.INVALID_PRODUCER_EPOCH)
 
@@ -50,8 +52,6 @@ class TransactionalWriter:
                 "compression.type": "lz4",
                 "queue.buffering.max.messages": _QUEUE,
                 "message.max.bytes": MAX_MESSAGE_BYTES,
-                # Topics are in the metadata before they are written to; one that is missing was deleted.
-                "topic.metadata.propagation.max.ms": 5_000,
                 # The Java clients' partitioner, so that a key lies where Faust and Streams expect it.
                 "partitioner": "murmur2_random",
                 "error_cb": self._on_error,
@@ -110,23 +110,24 @@ class TransactionalWriter:
             else:
                 self._producer.produce(topic, value, key, partition, report)
 
-    def flush(self, timeout: float = 30.0) -> None:
+    def flush(self, timeout: float = 30.0, on_stall: Callable[[], None] = lambda: None) -> None:
         """Wait until the broker has everything, so that all marks are known.
 
-        Raises ``TransactionAborted`` when something was not delivered; ``failed_topics`` then names where.
+        ``on_stall`` is called whenever the broker has not taken it all for some seconds and may raise: librdkafka
+        holds records for a deleted topic back until their time-out. Raises ``TransactionAborted`` when something
+        was not delivered.
         """
+        deadline = time.monotonic() + timeout
         with self._translated("write"):
-            left = self._producer.flush(timeout)
+            left = self._producer.flush(_STALL)
+            while left and time.monotonic() < deadline:
+                on_stall()
+                left = self._producer.flush(_STALL)
         if left:
             raise TransactionAborted(f"the broker did not take {left} records within {timeout:.0f} s")
         if self._failed:
             topic, why = next(iter(self._failed.items()))
             raise TransactionAborted(f"{topic} does not take records: {why}")
-
-    @property
-    def failed_topics(self) -> frozenset[str]:
-        """Topics that refused a marked row or a control record since ``begin``."""
-        return frozenset(self._failed)
 
     @property
     def written(self) -> dict[tuple[str, int], int]:

@@ -1,0 +1,699 @@
+"""The fetcher, with a provider that does as it is told: order, budget, patience, limits."""
+
+from __future__ import annotations
+
+import datetime as dt
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from app.domain.plan import ROW_BYTES, Chunk, Plan
+from app.domain.records import SeriesRecord
+from app.domain.rows import Rows
+from app.domain.series import SeriesName
+from app.domain.times import micros_of
+from app.errors import (
+    BadTable,
+    PlatformError,
+    ProviderBusy,
+    ProviderError,
+    ProviderGlitch,
+    ProviderRefused,
+    ProviderUnavailable,
+    RequestTooLarge,
+)
+from app.history import fetch as fetch_module
+from app.history.fetch import FEW, Fetched, Fetcher, Observer, SeriesFetch
+from app.provider import Hours
+
+FIRST_DAY = dt.date(2024, 1, 2)
+CHUNK_ROWS = 100
+CHUNK_BYTES = CHUNK_ROWS * ROW_BYTES
+Behaviour = Callable[[int], None]
+
+
+def wait_until(condition: Callable[[], bool], what: str, seconds: float = 10.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"{what}: not within {seconds} s"
+        time.sleep(0.002)
+
+
+class FakeProvider:
+    """Gives a bar per chunk. ``script`` has, by ticker and chunk, what each further call raises."""
+
+    name = "fake"
+
+    def __init__(self) -> None:
+        self.script: dict[tuple[str, int], list[Exception]] = defaultdict(list)
+        self.calls: list[tuple[str, int]] = []
+        self.hours: list[Hours] = []
+        self.empty_bars = 0
+        self.gate = threading.Event()
+        self.gate.set()
+        #: Chunks that wait for the gate; None: all.
+        self.gated: set[tuple[str, int]] | None = None
+        self.now = self.most = 0
+        self._lock = threading.Lock()
+
+    def fetch(self, series: SeriesName, chunk: Chunk, hours: Hours) -> Rows:
+        call = (series.symbol, (chunk.start - FIRST_DAY).days)
+        with self._lock:
+            self.calls.append(call)
+            self.hours.append(hours)
+            self.now += 1
+            self.most = max(self.most, self.now)
+            error = self.script[call].pop(0) if self.script[call] else None
+        try:
+            if self.gated is None or call in self.gated:
+                assert self.gate.wait(20)
+            if error is not None:
+                raise error
+            return self._rows(series, chunk)
+        finally:
+            with self._lock:
+                self.now -= 1
+
+    def state(self) -> str:
+        return "CONNECTED"
+
+    def _rows(self, series: SeriesName, chunk: Chunk) -> Rows:
+        count = 1 + self.empty_bars
+        begin = micros_of(chunk.start, dt.time(9, 30))
+        columns: dict[str, Any] = {}
+        for column in series.record.columns:
+            values = np.zeros(count, dtype=column.kind.dtype)
+            if column.name == "symbol":
+                values[:] = series.symbol
+            elif column.name == "timestamp":
+                values[:] = begin + np.arange(count) * 60_000_000
+            else:
+                values[0] = 5
+            columns[column.name] = values
+        return Rows(series.record, columns)
+
+
+def plan_of(chunks: int, rows: int = CHUNK_ROWS) -> Plan:
+    days = [FIRST_DAY + dt.timedelta(days=i) for i in range(chunks)]
+    return Plan(tuple(Chunk(day, day, rows) for day in days))
+
+
+def series_of(
+    ticker: str, chunks: int, *, first: int = 0, on_ready: Callable[[], None] = lambda: None, **changes: Any
+) -> SeriesFetch:
+    parts: dict[str, Any] = {
+        "topic": f"stock-{ticker.lower()}-ohlcv1m-historical-1",
+        "run": 0,
+        "attempt": 0,
+        "order": 0,
+        "start": FIRST_DAY,
+        "end": FIRST_DAY + dt.timedelta(days=chunks),
+        "empty_bars": "drop",
+        "start_time": None,
+        "end_time": None,
+        "retain_days": None,
+        **changes,
+    }
+    return SeriesFetch(SeriesRecord(**parts), plan_of(chunks), first, on_ready)
+
+
+@pytest.fixture
+def provider() -> FakeProvider:
+    return FakeProvider()
+
+
+@pytest.fixture
+def make(provider: FakeProvider, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Fetcher]]:
+    """Makes fetchers that hurry; ``limit=1`` asks for one thing at a time."""
+    monkeypatch.setattr(fetch_module, "_FIRST_DELAY", 0.01)
+    monkeypatch.setattr(fetch_module, "_LONGEST_DELAY", 0.02)
+    made: list[Fetcher] = []
+
+    def build(concurrency: int = 4, theta_wait: float = 60, *, limit: int | None = None, **options: Any) -> Fetcher:
+        fetcher = Fetcher(provider, concurrency, theta_wait, **options)
+        if limit is not None:
+            fetcher.set_share(limit, concurrency + 14)
+            assert fetcher.limit == limit
+        made.append(fetcher)
+        return fetcher
+
+    yield build
+    provider.gate.set()
+    for fetcher in made:
+        fetcher.stop()
+
+
+def take(fetcher: Fetcher, series: SeriesFetch) -> Fetched:
+    """The head chunk, as soon as it is there."""
+    found: list[Fetched] = []
+
+    def there() -> bool:
+        one = fetcher.take(series)
+        if one is not None:
+            found.append(one)
+        return bool(found)
+
+    wait_until(there, f"chunk {series.head} of {series.record.topic}")
+    return found[0]
+
+
+def failure(fetcher: Fetcher, series: SeriesFetch) -> PlatformError:
+    """What ends the series; nothing of it may be left to be taken."""
+    found: list[PlatformError] = []
+
+    def failed() -> bool:
+        try:
+            assert fetcher.take(series) is None
+        except PlatformError as error:
+            found.append(error)
+        return bool(found)
+
+    wait_until(failed, f"the failure of {series.record.topic}")
+    return found[0]
+
+
+def settled(fetcher: Fetcher, provider: FakeProvider) -> list[tuple[str, int]]:
+    """All calls, once no more of them come."""
+    last, since = len(provider.calls), time.monotonic()
+
+    def quiet() -> bool:
+        nonlocal last, since
+        if fetcher.in_flight or len(provider.calls) != last:
+            last, since = len(provider.calls), time.monotonic()
+        return time.monotonic() - since > 0.1
+
+    wait_until(quiet, "the fetcher comes to rest")
+    return provider.calls
+
+
+# --- what is fetched, and in which order ------------------------------------------------------------------
+
+
+def test_the_chunks_of_a_series_are_taken_in_order(make: Callable[..., Fetcher]) -> None:
+    fetcher, series = make(), series_of("A", 12)
+    fetcher.start()
+    fetcher.add(series)
+
+    assert [take(fetcher, series).index for _ in range(12)] == list(range(12))
+    assert fetcher.take(series) is None
+
+
+def test_a_series_goes_on_where_it_was_left(make: Callable[..., Fetcher], provider: FakeProvider) -> None:
+    fetcher, series = make(), series_of("A", 5, first=3)
+    fetcher.add(series)
+    fetcher.start()
+
+    assert [take(fetcher, series).index for _ in range(2)] == [3, 4]
+    assert sorted(settled(fetcher, provider)) == [("A", 3), ("A", 4)]
+
+
+def test_a_series_without_chunks_asks_for_nothing(make: Callable[..., Fetcher], provider: FakeProvider) -> None:
+    fetcher, series = make(), series_of("A", 0)
+    fetcher.add(series)
+    fetcher.start()
+
+    assert settled(fetcher, provider) == []
+    assert fetcher.take(series) is None
+
+
+def test_the_heads_of_all_series_come_before_any_later_chunk(
+    make: Callable[..., Fetcher], provider: FakeProvider
+) -> None:
+    fetcher = make(limit=1)
+    for ticker in "ABC":
+        fetcher.add(series_of(ticker, 3))
+    fetcher.start()
+
+    calls = settled(fetcher, provider)
+    assert sorted(calls[:3]) == [("A", 0), ("B", 0), ("C", 0)]
+    assert sorted(calls) == [(ticker, i) for ticker in "ABC" for i in range(3)]
+    for ticker in "ABC":
+        assert [i for name, i in calls if name == ticker] == [0, 1, 2]
+
+
+def test_series_take_turns(make: Callable[..., Fetcher], provider: FakeProvider) -> None:
+    fetcher = make(limit=1)
+    for ticker in "AB":
+        fetcher.add(series_of(ticker, 4))
+    fetcher.start()
+
+    tickers = [ticker for ticker, _ in settled(fetcher, provider)]
+    assert all({one, other} == {"A", "B"} for one, other in zip(tickers[::2], tickers[1::2], strict=True))
+
+
+def test_the_hours_of_the_series_go_to_the_provider(make: Callable[..., Fetcher], provider: FakeProvider) -> None:
+    fetcher = make()
+    series = series_of("A", 1, start_time=dt.time(10), end_time=None)
+    fetcher.add(series)
+    fetcher.start()
+    take(fetcher, series)
+
+    assert provider.hours == [Hours(dt.time(10), None)]
+
+
+def test_a_chunk_comes_processed_and_counted(make: Callable[..., Fetcher], provider: FakeProvider) -> None:
+    provider.empty_bars = 3
+    fetcher = make()
+    dropped, filled = series_of("A", 1), series_of("B", 1, empty_bars="fill")
+    fetcher.add(dropped)
+    fetcher.add(filled)
+    fetcher.start()
+
+    one, other = take(fetcher, dropped), take(fetcher, filled)
+    day = (FIRST_DAY - dt.date(1970, 1, 1)).days
+    assert (len(one.rows), one.empty_bars, one.sessions) == (1, 3, {day: 1})
+    assert (len(other.rows), other.empty_bars, other.sessions) == (4, 0, {day: 4})
+
+
+def test_reports_of_zeros_are_data(make: Callable[..., Fetcher], provider: FakeProvider) -> None:
+    provider.empty_bars = 2
+    fetcher = make()
+    series = series_of("A", 1, topic="stock-a-eod-historical-1")
+    fetcher.add(series)
+    fetcher.start()
+
+    found = take(fetcher, series)
+    assert (len(found.rows), found.empty_bars) == (3, 0)
+
+
+def test_whoever_waits_is_told_of_every_chunk_and_of_the_failure(
+    make: Callable[..., Fetcher], provider: FakeProvider
+) -> None:
+    told = threading.Semaphore(0)
+    provider.script["A", 1] = [ProviderRefused("no")]
+    fetcher, series = make(limit=1), series_of("A", 2, on_ready=told.release)
+    fetcher.add(series)
+    fetcher.start()
+
+    assert told.acquire(timeout=10)
+    assert told.acquire(timeout=10)
+    assert take(fetcher, series).index == 0
+    assert isinstance(failure(fetcher, series), ProviderRefused)
+
+
+def test_the_observer_is_told_of_each_request(make: Callable[..., Fetcher], provider: FakeProvider) -> None:
+    seen: list[tuple[int, ProviderError | None]] = []
+
+    class Listener(Observer):
+        def fetched(self, seconds: float, rows: int, error: ProviderError | None) -> None:
+            assert seconds >= 0
+            seen.append((rows, error))
+
+    error = ProviderGlitch("once")
+    provider.script["A", 0] = [error]
+    provider.empty_bars = 2
+    fetcher, series = make(observer=Listener()), series_of("A", 1)
+    fetcher.add(series)
+    fetcher.start()
+    take(fetcher, series)
+
+    # The rows are those that came, before the empty ones are dropped.
+    assert seen == [(0, error), (3, None)]
+
+
+# --- the budget -------------------------------------------------------------------------------------------
+
+
+def test_the_budget_is_not_exceeded_by_later_chunks(make: Callable[..., Fetcher], provider: FakeProvider) -> None:
+    fetcher, series = make(budget=3 * CHUNK_BYTES), series_of("A", 10)
+    fetcher.add(series)
+    fetcher.start()
+    assert len(settled(fetcher, provider)) == 3
+
+    for taken in range(1, 8):
+        found = take(fetcher, series)
+        # What is taken still lies in memory until it is written.
+        assert len(settled(fetcher, provider)) == min(10, 2 + taken)
+        fetcher.release(series.plan.chunks[found.index])
+        assert len(settled(fetcher, provider)) == min(10, 3 + taken)
+
+
+def test_a_head_is_always_admitted(make: Callable[..., Fetcher], provider: FakeProvider) -> None:
+    fetcher = make(budget=0)
+    series = [series_of(ticker, 3) for ticker in "ABC"]
+    for one in series:
+        fetcher.add(one)
+    fetcher.start()
+
+    assert sorted(settled(fetcher, provider)) == [("A", 0), ("B", 0), ("C", 0)]
+    take(fetcher, series[1])
+    assert settled(fetcher, provider)[3:] == [("B", 1)]
+
+
+def test_a_retry_needs_no_room(make: Callable[..., Fetcher], provider: FakeProvider) -> None:
+    provider.script["A", 0] = [ProviderGlitch("x")] * 2
+    provider.script["A", 1] = [ProviderGlitch("x")] * 2
+    fetcher, series = make(budget=2 * CHUNK_BYTES), series_of("A", 2)
+    fetcher.add(series)
+    fetcher.start()
+
+    assert [take(fetcher, series).index for _ in range(2)] == [0, 1]
+
+
+@pytest.mark.parametrize("when", ["fetched", "in flight", "waiting for a retry", "failed", "taken"])
+def test_a_series_that_is_removed_gives_its_budget_back(
+    make: Callable[..., Fetcher], provider: FakeProvider, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    fetcher, series = make(budget=4 * CHUNK_BYTES), series_of("A", 8)
+    if when == "in flight":
+        provider.gated = {("A", i) for i in range(8)}
+        provider.gate.clear()
+    if when == "waiting for a retry":
+        monkeypatch.setattr(fetch_module, "_FIRST_DELAY", 3_600)
+        monkeypatch.setattr(fetch_module, "_LONGEST_DELAY", 3_600)
+        for i in range(8):
+            provider.script["A", i] = [ProviderGlitch("x")]
+    if when == "failed":
+        provider.script["A", 1] = [ProviderRefused("x")]
+    fetcher.add(series)
+    fetcher.start()
+    if when == "in flight":
+        wait_until(lambda: len(provider.calls) == 4, "four requests")
+    else:
+        settled(fetcher, provider)
+    if when == "taken":
+        fetcher.release(series.plan.chunks[take(fetcher, series).index])
+
+    fetcher.remove(series)
+    provider.gate.set()
+    wait_until(lambda: fetcher.in_flight == 0, "the requests end")
+    provider.calls.clear()
+    fetcher.add(series_of("B", 8))
+
+    # As many as the whole budget has room for, no more and no fewer.
+    assert sorted(settled(fetcher, provider)) == [("B", i) for i in range(4)]
+
+
+def test_a_series_may_be_removed_twice(make: Callable[..., Fetcher], provider: FakeProvider) -> None:
+    fetcher, series = make(budget=2 * CHUNK_BYTES), series_of("A", 4)
+    fetcher.add(series)
+    fetcher.start()
+    settled(fetcher, provider)
+    fetcher.remove(series)
+    fetcher.remove(series)
+    provider.calls.clear()
+    fetcher.add(series_of("B", 4))
+
+    assert len(settled(fetcher, provider)) == 2
+
+
+# --- failures ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", [ProviderRefused, RequestTooLarge, ProviderError])
+def test_what_cannot_succeed_is_not_tried_again(
+    make: Callable[..., Fetcher], provider: FakeProvider, kind: type[ProviderError]
+) -> None:
+    error = kind("no")
+    provider.script["A", 0] = [error]
+    fetcher, series = make(), series_of("A", 1)
+    fetcher.add(series)
+    fetcher.start()
+
+    assert failure(fetcher, series) is error
+    assert settled(fetcher, provider) == [("A", 0)]
+
+
+def test_a_later_chunk_that_fails_leaves_the_earlier_ones_to_be_taken(
+    make: Callable[..., Fetcher], provider: FakeProvider
+) -> None:
+    error = ProviderRefused("no")
+    provider.script["A", 3] = [error]
+    provider.gated = {("A", 0), ("A", 1), ("A", 2)}
+    provider.gate.clear()
+    fetcher, series = make(), series_of("A", 6)
+    fetcher.add(series)
+    fetcher.start()
+    wait_until(lambda: series.failure is not None, "the failure")
+    assert fetcher.take(series) is None
+    provider.gate.set()
+
+    assert [take(fetcher, series).index for _ in range(3)] == [0, 1, 2]
+    assert failure(fetcher, series) is error
+    assert failure(fetcher, series) is error
+
+
+def test_the_earliest_failure_ends_the_series(make: Callable[..., Fetcher], provider: FakeProvider) -> None:
+    early, late = ProviderRefused("early"), ProviderRefused("late")
+    provider.script["A", 1], provider.script["A", 3] = [early], [late]
+    provider.gated = {("A", 1)}
+    provider.gate.clear()
+    fetcher, series = make(), series_of("A", 5)
+    fetcher.add(series)
+    fetcher.start()
+    wait_until(lambda: series.failure is late, "the late failure")
+    provider.gate.set()
+
+    assert take(fetcher, series).index == 0
+    assert failure(fetcher, series) is early
+
+
+def test_after_a_failure_nothing_beyond_it_is_asked_for(make: Callable[..., Fetcher], provider: FakeProvider) -> None:
+    provider.script["A", 1] = [ProviderRefused("no")]
+    fetcher, series = make(limit=1), series_of("A", 9)
+    fetcher.add(series)
+    fetcher.start()
+
+    assert settled(fetcher, provider) == [("A", 0), ("A", 1)]
+
+
+def test_one_series_that_fails_does_not_harm_another(make: Callable[..., Fetcher], provider: FakeProvider) -> None:
+    provider.script["A", 0] = [ProviderRefused("no")]
+    fetcher, bad, good = make(), series_of("A", 3), series_of("B", 3)
+    fetcher.add(bad)
+    fetcher.add(good)
+    fetcher.start()
+
+    assert isinstance(failure(fetcher, bad), ProviderRefused)
+    assert [take(fetcher, good).index for _ in range(3)] == [0, 1, 2]
+
+
+@pytest.mark.parametrize("fault", [KeyError("x"), ZeroDivisionError(), ValueError("bad")])
+def test_a_defect_ends_the_series_and_not_the_fetcher(
+    make: Callable[..., Fetcher], provider: FakeProvider, fault: Exception
+) -> None:
+    provider.script["A", 0] = [fault]
+    fetcher, bad, good = make(concurrency=1, limit=1), series_of("A", 1), series_of("B", 1)
+    fetcher.add(bad)
+    fetcher.start()
+    error = failure(fetcher, bad)
+    fetcher.add(good)
+
+    assert isinstance(error, ProviderError)
+    assert type(fault).__name__ in str(error)
+    assert take(fetcher, good).index == 0
+
+
+@pytest.mark.parametrize("kind", [ProviderGlitch, BadTable])
+def test_a_glitch_is_tried_three_more_times(
+    make: Callable[..., Fetcher], provider: FakeProvider, kind: type[ProviderError]
+) -> None:
+    errors = [kind(str(i)) for i in range(10)]
+    provider.script["A", 0] = list(errors)
+    fetcher, series = make(), series_of("A", 1)
+    fetcher.add(series)
+    fetcher.start()
+
+    assert FEW == 3
+    assert failure(fetcher, series) is errors[3]
+    assert settled(fetcher, provider) == [("A", 0)] * 4
+
+
+def test_the_third_try_again_may_still_succeed(make: Callable[..., Fetcher], provider: FakeProvider) -> None:
+    provider.script["A", 0] = [ProviderGlitch("x")] * 3
+    fetcher, series = make(), series_of("A", 1)
+    fetcher.add(series)
+    fetcher.start()
+
+    assert take(fetcher, series).index == 0
+    assert provider.calls == [("A", 0)] * 4
+
+
+def test_every_chunk_has_tries_of_its_own(make: Callable[..., Fetcher], provider: FakeProvider) -> None:
+    for i in range(4):
+        provider.script["A", i] = [BadTable("x")] * 3
+    fetcher, series = make(), series_of("A", 4)
+    fetcher.add(series)
+    fetcher.start()
+
+    assert [take(fetcher, series).index for _ in range(4)] == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("kind", [ProviderUnavailable, ProviderBusy])
+def test_a_terminal_that_comes_back_is_waited_for(
+    make: Callable[..., Fetcher], provider: FakeProvider, kind: type[ProviderError]
+) -> None:
+    provider.script["A", 0] = [kind("not yet") for _ in range(10)]
+    fetcher, series = make(theta_wait=60), series_of("A", 1)
+    fetcher.add(series)
+    fetcher.start()
+
+    assert take(fetcher, series).index == 0
+    assert provider.calls == [("A", 0)] * 11
+
+
+def test_a_terminal_that_stays_away_fails_the_series_after_its_time(
+    make: Callable[..., Fetcher], provider: FakeProvider
+) -> None:
+    provider.script["A", 0] = [ProviderUnavailable("nobody there") for _ in range(1_000)]
+    fetcher, series = make(theta_wait=0.3), series_of("A", 1)
+    begun = time.monotonic()
+    fetcher.add(series)
+    fetcher.start()
+
+    assert "nobody there" in str(failure(fetcher, series))
+    assert time.monotonic() - begun > 0.2
+    assert len(provider.calls) > 4
+
+
+def test_without_patience_a_terminal_that_is_away_is_an_error_at_once(
+    make: Callable[..., Fetcher], provider: FakeProvider
+) -> None:
+    provider.script["A", 0] = [ProviderUnavailable("nobody there") for _ in range(10)]
+    fetcher, series = make(theta_wait=0), series_of("A", 1)
+    fetcher.add(series)
+    fetcher.start()
+
+    assert isinstance(failure(fetcher, series), ProviderUnavailable)
+    assert settled(fetcher, provider) == [("A", 0)]
+
+
+@pytest.mark.xfail(reason="tries while the terminal was away count against the few of a glitch", strict=True)
+def test_a_glitch_after_a_long_wait_still_has_its_three_tries(
+    make: Callable[..., Fetcher], provider: FakeProvider
+) -> None:
+    provider.script["A", 0] = [*(ProviderUnavailable("starting") for _ in range(5)), ProviderGlitch("572")]
+    fetcher, series = make(), series_of("A", 1)
+    fetcher.add(series)
+    fetcher.start()
+
+    assert take(fetcher, series).index == 0
+
+
+def test_a_chunk_that_waits_holds_no_slot(
+    make: Callable[..., Fetcher], provider: FakeProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fetch_module, "_FIRST_DELAY", 3_600)
+    monkeypatch.setattr(fetch_module, "_LONGEST_DELAY", 3_600)
+    for ticker in "ABC":
+        provider.script[ticker, 0] = [ProviderGlitch("x")]
+    fetcher, good = make(limit=1), series_of("D", 2)
+    for ticker in "ABC":
+        fetcher.add(series_of(ticker, 1))
+    fetcher.start()
+    wait_until(lambda: len(provider.calls) == 3, "all three have failed")
+    fetcher.add(good)
+
+    assert [take(fetcher, good).index for _ in range(2)] == [0, 1]
+
+
+# --- the limit --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("limit", [1, 2, 5])
+def test_no_more_requests_are_under_way_than_the_limit(
+    make: Callable[..., Fetcher], provider: FakeProvider, limit: int
+) -> None:
+    fetcher = make(concurrency=4, limit=limit)
+    provider.gate.clear()
+    series = [series_of(ticker, 4) for ticker in "ABC"]
+    for one in series:
+        fetcher.add(one)
+    fetcher.start()
+    wait_until(lambda: provider.now == limit, "as many as allowed")
+    assert fetcher.in_flight == limit
+    provider.gate.set()
+    settled(fetcher, provider)
+
+    assert provider.most == limit
+    assert len(provider.calls) == 12
+    assert fetcher.in_flight == 0
+
+
+def test_a_lower_share_holds_from_then_on(make: Callable[..., Fetcher], provider: FakeProvider) -> None:
+    fetcher, series = make(concurrency=4), series_of("A", 30)
+    provider.gate.clear()
+    fetcher.add(series)
+    fetcher.start()
+    wait_until(lambda: provider.now == 6, "six under way")
+    fetcher.set_share(1, 18)
+    provider.gate.set()
+    wait_until(lambda: provider.now == 0 or len(provider.calls) > 6, "the first six end")
+    wait_until(lambda: provider.now <= 1, "one left")
+    provider.most = 0
+    settled(fetcher, provider)
+
+    assert provider.most <= 1
+    assert len(provider.calls) == 30
+
+
+def test_a_higher_share_is_used_at_once(make: Callable[..., Fetcher], provider: FakeProvider) -> None:
+    fetcher, series = make(concurrency=4, limit=1), series_of("A", 30)
+    provider.gate.clear()
+    fetcher.add(series)
+    fetcher.start()
+    wait_until(lambda: provider.now == 1, "one under way")
+    fetcher.set_share(18, 18)
+
+    wait_until(lambda: provider.now == 6, "six under way")
+
+
+def test_a_429_halves_the_limit(make: Callable[..., Fetcher], provider: FakeProvider) -> None:
+    provider.script["A", 0] = [ProviderBusy("queue is full", status=429)]
+    fetcher, series = make(concurrency=4), series_of("A", 1)
+    fetcher.add(series)
+    fetcher.start()
+
+    assert take(fetcher, series).index == 0
+    assert fetcher.limit == 3
+
+
+def test_another_error_leaves_the_limit_alone(make: Callable[..., Fetcher], provider: FakeProvider) -> None:
+    provider.script["A", 0] = [ProviderUnavailable("x"), ProviderGlitch("x")]
+    fetcher, series = make(concurrency=4), series_of("A", 1)
+    fetcher.add(series)
+    fetcher.start()
+    take(fetcher, series)
+
+    assert fetcher.limit == 6
+
+
+# --- the end ----------------------------------------------------------------------------------------------
+
+
+def fetch_threads() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name.startswith("fetch-")]
+
+
+def test_stop_ends_every_thread(make: Callable[..., Fetcher], provider: FakeProvider) -> None:
+    before = set(fetch_threads())
+    fetcher = make(concurrency=2)
+    provider.gate.clear()
+    fetcher.add(series_of("A", 9))
+    fetcher.start()
+    started = set(fetch_threads()) - before
+    assert len(started) == 4
+    wait_until(lambda: provider.now == 4, "four under way")
+
+    fetcher.stop()
+    provider.gate.set()
+
+    wait_until(lambda: not any(thread.is_alive() for thread in started), "the threads end")
+    assert len(provider.calls) == 4
+
+
+def test_a_fetcher_that_is_stopped_asks_for_nothing_more(make: Callable[..., Fetcher], provider: FakeProvider) -> None:
+    fetcher = make()
+    fetcher.start()
+    fetcher.stop()
+    fetcher.stop()
+    series = series_of("A", 1)
+    fetcher.add(series)
+
+    assert settled(fetcher, provider) == []
+    assert fetcher.take(series) is None
