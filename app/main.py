@@ -31,6 +31,7 @@ from app.kafka.index import Index
 from app.kafka.topics import BACKTESTS, PROGRESS, REQUESTS, SERIES, Topics, control_topics
 from app.settings import Role, Settings
 from app.theta.client import ThetaClient
+from app.web.changes import Changes
 from app.web.health import Health, probes
 from app.web.metrics import Metrics
 from app.web.problems import bearer, problems
@@ -60,7 +61,8 @@ class RoleApp(faust.App):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.starters: list[Callable[[], None]] = []
-        self.stoppers: list[Callable[[], None]] = []
+        #: Groups that are stopped one after the other, each all at once.
+        self.stoppers: list[tuple[Callable[[], None], ...]] = []
 
     async def on_first_start(self) -> None:
         # Faust would make folders for tables here; there are none.
@@ -68,7 +70,8 @@ class RoleApp(faust.App):
             await asyncio.to_thread(start)
 
     async def on_stop(self) -> None:
-        await asyncio.gather(*(asyncio.to_thread(stop) for stop in self.stoppers))
+        for group in self.stoppers:
+            await asyncio.gather(*(asyncio.to_thread(stop) for stop in group))
         await super().on_stop()
 
 
@@ -113,7 +116,7 @@ def create_app(settings: Settings, role: Role) -> RoleApp:
     terminal = _TerminalWatch(ThetaClient(settings.theta_url, connections=1))
     health.terminal = terminal.state
     app.starters.append(terminal.start)
-    app.stoppers.append(terminal.stop)
+    app.stoppers.append((terminal.stop,))
     build = _coordinator if role == "coordinator" else _history
     views |= build(app, settings, partitions, schema_ids, health, metrics)
     health.checks["group"] = lambda: _assignment(app)
@@ -145,13 +148,13 @@ def _coordinator(
         return int((await sent).offset)
 
     app.starters += [index.start, index.catch_up, decider.start]
-    app.stoppers += [decider.stop, index.stop, registry.close]
+    app.stoppers += [(decider.stop, index.stop), (registry.close,)]
     requests_agent(app, decider)
     health.checks["index"] = lambda: None if index.caught_up else "the control logs are being read"
     metrics.counter("fdp_backtests_accepted", "Backtests accepted by this process.", lambda: decider.accepted)
     metrics.counter("fdp_requests_rejected", "Requests this process put into requests.dlq.", lambda: decider.rejected)
     metrics.gauge("fdp_backtests", "Backtests known.", lambda: len(index.backtests()))
-    return routes(Front(index, publish))
+    return routes(Front(index, Changes(index), publish))
 
 
 def _history(
@@ -163,7 +166,8 @@ def _history(
     frames = {record.name: frame(ids[record.name]) for record in RECORDS.values()}
     runner = Runner(Deps(settings, index, Topics(settings), fetcher, client.name, frames), partitions[SERIES])
     app.starters += [index.start, index.catch_up, runner.start]
-    app.stoppers += [client.close, runner.stop, index.stop]
+    # The provider's connections last: a request that is cut off by us must not pass for a failed one.
+    app.stoppers += [(runner.stop, index.stop), (client.close,)]
     series_agent(app, runner)
     health.checks["index"] = lambda: None if index.caught_up else "the control logs are being read"
     metrics.counter("fdp_rows", "Rows committed to data topics by this process.", lambda: runner.rows)

@@ -161,7 +161,7 @@ class PartitionOwner:
                 batch, self._inbox, self._signalled = self._inbox, [], False
             if batch:
                 self._prepare(writer, batch)
-            while (ready := self._ready(writer)) and not self._stopping:
+            while ready := self._ready(writer):
                 self._transaction(writer, ready)
 
     # --- starting series --------------------------------------------------------------------------------
@@ -260,6 +260,8 @@ class PartitionOwner:
     def _ready(self, writer: TransactionalWriter) -> list[tuple[_Running, Fetched | None]]:
         """The finished head steps; None stands for a series that has nothing (more) to write but its receipt."""
         ready: list[tuple[_Running, Fetched | None]] = []
+        if self._stopping:
+            return ready
         for running in list(self._running.values()):
             try:
                 step = self._deps.fetcher.take(running.fetch)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import orjson
+from cachetools import LRUCache
 
 from app.domain.records import (
     FINAL,
@@ -33,6 +34,8 @@ from app.settings import Settings
 logger = logging.getLogger(__name__)
 
 Place = tuple[str, int, int]
+#: Bytes of receipts kept after they were read; ten thousand receipts of a year would be 150 MB.
+RECEIPT_CACHE = 16 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +82,7 @@ class Index:
         self._position = -1
         self._entries: dict[str, _Entry] = {}
         self._open: dict[int, set[str]] = {}
+        self._receipts: LRUCache[Place, bytes] = LRUCache(RECEIPT_CACHE, getsizeof=len)
         self._caught_up = False
         wanted = [(topic, p) for topic, count in partitions.items() for p in range(count)]
         self._follower = LogFollower(settings, wanted, self._apply, on_idle=self._tell)
@@ -120,7 +124,7 @@ class Index:
         return self._position
 
     def wait_position(self, offset: int, timeout: float) -> bool:
-        """Wait until the decision on an offset of ``requests`` is in."""
+        """Wait until the decision on an offset of ``requests`` is in; False after ``timeout`` seconds."""
         deadline = time.monotonic() + timeout
         while self._position < offset:
             if time.monotonic() > deadline:
@@ -151,13 +155,15 @@ class Index:
             progress = entry.progress if entry else None
             if progress and progress.checkpoint.run == run and progress.checkpoint.state == "complete":
                 places[progress.place] = topic
-        found = read_records(self._settings, places)
-        receipts = {}
-        for place, record in found.items():
-            body = orjson.loads(record.value or b"{}")
-            if body.get("receipt"):
-                receipts[places[place]] = body["receipt"]
-        return receipts
+        with self._lock:
+            values = {place: self._receipts[place] for place in places if place in self._receipts}
+        for place, record in read_records(self._settings, set(places) - set(values)).items():
+            values[place] = record.value or b"{}"
+        with self._lock:
+            for place, value in values.items():
+                self._receipts[place] = value
+        bodies = {places[place]: orjson.loads(value) for place, value in values.items()}
+        return {topic: body["receipt"] for topic, body in bodies.items() if body.get("receipt")}
 
     # --- what an owner of a partition asks ---------------------------------------------------------
 

@@ -31,6 +31,8 @@ logger = logging.getLogger(__name__)
 
 #: Seconds that partitions may be without a leader before it is an error.
 _LEADERS = 20.0
+#: Records that are read over rather than jumped over; a jump empties what librdkafka has fetched.
+_FAR = 5_000
 _NO_LEADER = (
     KafkaError.NOT_LEADER_FOR_PARTITION,
     KafkaError.LEADER_NOT_AVAILABLE,
@@ -196,43 +198,58 @@ def read_records(
 ) -> dict[tuple[str, int, int], Record]:
     """Single records by topic, partition and offset; those that are no longer there are left out.
 
-    Raises ``LogError`` when the brokers do not answer in time.
+    Raises ``LogError`` when nothing comes for ``timeout`` seconds.
     """
+    left: dict[tuple[str, int], list[int]] = {}
+    for topic, partition, offset in sorted(set(wanted), reverse=True):
+        # Each list ends with the offset that comes first.
+        left.setdefault((topic, partition), []).append(offset)
     found: dict[tuple[str, int, int], Record] = {}
-    targets = sorted(set(wanted))
-    if not targets:
+    if not left:
         return found
     consumer = Consumer(reader_config(settings) | {"auto.offset.reset": "earliest", "fetch.wait.max.ms": 10})
     try:
-        for target in targets:
-            if target in found:
-                continue
-            record = _read_one(consumer, target, timeout)
-            if record is not None:
-                found[record.topic, record.partition, record.offset] = record
+        consumer.assign([TopicPartition(topic, p, offsets[-1]) for (topic, p), offsets in left.items()])
+        deadline = time.monotonic() + timeout
+        while left:
+            for message in consumer.consume(1_000, 0.05):
+                deadline = time.monotonic() + timeout
+                _pick(consumer, message, left, found)
+            if time.monotonic() > deadline:
+                raise LogError(f"{len(left)} partitions could not be read within {timeout:.0f} s")
     except KafkaException as error:
         raise LogError(f"a record could not be read: {error.args[0].str()}") from None
     finally:
         consumer.close()
-    return {key: found[key] for key in targets if key in found}
+    return found
 
 
-def _read_one(consumer: Consumer, target: tuple[str, int, int], timeout: float) -> Record | None:
-    topic, partition, offset = target
-    consumer.assign([TopicPartition(topic, partition, offset)])
-    deadline = time.monotonic() + timeout
-    while time.monotonic() < deadline:
-        message = consumer.poll(0.2)
-        if message is None:
-            continue
-        error = message.error()
-        if error is None:
-            # Compaction may have taken the record; the next one is then not the one asked for.
-            return _record(message) if message.offset() == offset else None
-        if error.code() == KafkaError._PARTITION_EOF:
-            return None
+def _pick(
+    consumer: Consumer,
+    message: Message,
+    left: dict[tuple[str, int], list[int]],
+    found: dict[tuple[str, int, int], Record],
+) -> None:
+    """Take a message if it is a wanted one, and jump where the next one is far ahead."""
+    key = (message.topic(), message.partition())
+    error = message.error()
+    if error is not None and error.code() != KafkaError._PARTITION_EOF:
         raise KafkaException(error)
-    raise LogError(f"{topic}[{partition}]@{offset} could not be read within {timeout:.0f} s")
+    if key not in left:
+        return
+    offsets = left[key]
+    # Compaction may have taken a record: what lies before the present position is not there.
+    while offsets and (offsets[-1] < message.offset() or error is not None):
+        offsets.pop()
+    if offsets and offsets[-1] == message.offset():
+        offsets.pop()
+        record = _record(message)
+        found[(*key, record.offset)] = record
+    if not offsets:
+        del left[key]
+        consumer.pause([TopicPartition(*key)])
+    elif offsets[-1] - message.offset() > _FAR:
+        consumer.seek(TopicPartition(*key, offsets[-1]))
 
 
 def _record(message: Message) -> Record:

@@ -91,7 +91,8 @@ class ThetaClient:
                 body = b"".join(response.iter_raw())
         except httpx.RemoteProtocolError as error:
             raise BadTable(f"the terminal's answer was cut off ({error}): {shown}", url=shown) from None
-        except httpx.TransportError as error:
+        except (httpx.TransportError, RuntimeError) as error:
+            # RuntimeError: the client was closed under us, by a stop.
             what = str(error) or type(error).__name__
             raise ProviderUnavailable(f"the terminal at {self.url} does not answer ({what})", url=shown) from None
         if response.status_code == NO_DATA:
@@ -108,7 +109,7 @@ class ThetaClient:
         """See ``Provider.state``."""
         try:
             response = self._http.get("/v3/terminal/mdds/status", timeout=2.0)
-        except httpx.TransportError as error:
+        except (httpx.TransportError, RuntimeError) as error:
             return f"UNREACHABLE ({str(error) or type(error).__name__})"
         return response.text.strip() if response.status_code == 200 else f"HTTP {response.status_code}"
 

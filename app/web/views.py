@@ -17,6 +17,7 @@ from app.domain.schema import RECORDS, Asset
 from app.domain.status import receipts_wanted, status
 from app.errors import Conflict, InvalidRequest
 from app.kafka.index import Index
+from app.web.changes import Changes
 from app.web.problems import problem
 
 #: A decision usually shows within milliseconds; a new owner of ``requests`` needs seconds.
@@ -30,6 +31,7 @@ class Front:
     """What the views need: the index, and a way to publish on ``requests`` that gives the message's offset."""
 
     index: Index
+    changes: Changes
     publish: Publish
 
 
@@ -104,7 +106,7 @@ def _schemas() -> type[View]:
 async def submit(front: Front, backtest: Backtest) -> web.Response:
     """Publish a request, wait for its decision, and answer 202 with its ``Location``, or raise ``Conflict``."""
     offset = await front.publish(backtest.backtest_id.encode(), orjson.dumps(backtest.as_json()))
-    decided = await asyncio.to_thread(front.index.wait_position, offset, DECISION_WAIT)
+    decided = await front.changes.until(lambda: front.index.position >= offset, DECISION_WAIT)
     location = {"Location": f"/backtests/{backtest.backtest_id}"}
     if not decided:
         # It is durably on the topic and will be decided as soon as the topic has an owner again.

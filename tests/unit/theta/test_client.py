@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import gzip
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -333,20 +335,14 @@ def test_a_terminal_that_does_not_listen_is_waited_for(refusing_url: str) -> Non
 
 
 def test_a_terminal_that_says_nothing_is_given_up_after_a_while(terminal: Any) -> None:
-    client = ThetaClient(terminal.url, connections=1, first_byte=0.2)
-    terminal.answer = lambda request: answer(200, b"", length=10) if _stay(client) else b""
+    given_up = threading.Event()
+    terminal.answer = lambda _: b"" if given_up.wait(20) else b""
+    client = ThetaClient(terminal.url, connections=1, first_byte=0.1)
     error = failure(client)
+    given_up.set()
     client.close()
 
-    assert error.retriable
-
-
-def _stay(client: ThetaClient) -> bool:
-    """Outlast the client's patience."""
-    import time
-
-    time.sleep(0.5)
-    return bool(client)
+    assert type(error) is ProviderUnavailable
 
 
 # --- the terminal's own state -----------------------------------------------------------------------------
@@ -392,9 +388,8 @@ def test_asking_for_the_state_raises_nothing(terminal: Any, client: ThetaClient,
 
 
 def test_several_threads_share_a_client(terminal: Any, client: ThetaClient) -> None:
-    from concurrent.futures import ThreadPoolExecutor
-
     terminal.answer = answer(200, OHLC)
-    fetch: Callable[[int], int] = lambda _: len(client.fetch(BARS, ONE_DAY, REGULAR))  # noqa: E731
     with ThreadPoolExecutor(3) as pool:
-        assert list(pool.map(fetch, range(12))) == [5] * 12
+        found = [pool.submit(client.fetch, BARS, ONE_DAY, REGULAR) for _ in range(12)]
+
+    assert [len(one.result()) for one in found] == [5] * 12
