@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 import ssl
 import threading
 from collections.abc import Callable
@@ -22,6 +23,7 @@ from app.avro.encode import frame
 from app.avro.registry import SchemaRegistry, register_all
 from app.coordinator.decider import Decider
 from app.domain.schema import RECORDS
+from app.errors import SettingError
 from app.history.fetch import Fetcher
 from app.history.owner import Deps
 from app.history.runner import Runner
@@ -77,10 +79,11 @@ class RoleApp(faust.App):
 
 def create_app(settings: Settings, role: Role) -> RoleApp:
     """The app of a role, ready to be run by a worker. Does what ``preflight`` does first."""
+    _check_port(settings, role)
     partitions, schema_ids = preflight(settings)
     assignor.install()
     metrics = Metrics()
-    health = Health(role)
+    health = Health(role, settings.fdp_instance)
     app = RoleApp(
         f"{settings.app_id}-{role}",
         # Faust lets the environment win over what it is told, and WEB_PORT is a setting of ours.
@@ -175,6 +178,23 @@ def _history(
     metrics.gauge("fdp_slots_in_use", "Requests outstanding at the provider.", lambda: fetcher.in_flight)
     metrics.gauge("fdp_slots_limit", "Requests that may be outstanding.", lambda: fetcher.limit)
     return {}
+
+
+def _check_port(settings: Settings, role: Role) -> None:
+    """Raise ``SettingError`` when somebody listens where this role's web server should."""
+    port = settings.web_port_of(role)
+    name = "WEB_PORT" if role == "coordinator" else "HISTORY_WEB_PORT"
+    try:
+        # As the server itself will bind it; the connections of a former one do not count as taken.
+        socket.create_server((settings.web_host, port), family=_family(settings.web_host)).close()
+    except OSError as error:
+        raise SettingError(
+            name, f"{settings.web_host}:{port} cannot be listened on ({error.strerror}); choose another"
+        ) from None
+
+
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
 
 
 def _assignment(app: faust.App) -> str | None:

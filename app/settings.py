@@ -68,6 +68,10 @@ class Settings(BaseSettings):
         -1, ge=-1, le=9, description="Replicas of every topic the platform makes; -1: the broker's default."
     )
 
+    fdp_instance: str = Field(
+        "", description="Set by local mode, which knows its own processes by it; told by the probes."
+    )
+
     @field_validator("theta_url", "schema_registry_url")
     @classmethod
     def _http(cls, url: str) -> str:

@@ -84,14 +84,13 @@ def _candles(ranges: DailyRange, width: int) -> Text:
 
 def _reports(rows: list[Row]) -> Table:
     table = Table(title="AAPL end-of-day reports: rows recorded from the real provider", title_justify="left")
-    for name in ("session", "open", "high", "low", "close", "volume", "bid", "ask", "report made"):
-        table.add_column(name, justify="right")
+    for name in ("session", "open", "high", "low", "close", "volume", "made at"):
+        table.add_column(name, justify="right", no_wrap=True)
     for row in rows:
         table.add_row(
             row["timestamp"].astimezone(NEW_YORK).date().isoformat(),
-            *(f"{row[name]:g}" for name in ("open", "high", "low", "close")),
+            *(f"{row[name]:.7g}" for name in ("open", "high", "low", "close")),
             f"{row['volume']:,}",
-            *(f"{row[name]:g}" for name in ("bid", "ask")),
             f"{row['created'].astimezone(NEW_YORK):%H:%M:%S}",
         )
     return table

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 from urllib.parse import urlsplit
 
 
@@ -24,6 +25,14 @@ def http_status(url: str) -> int:
     return http_get(url)[0]
 
 
-def role_started(url: str) -> bool:
-    """Whether a role says that it does its work. A terminal that is away does not keep it from that."""
-    return http_status(f"{url}/health/ready") == 200
+def role_started(url: str, instance: str) -> bool:
+    """Whether the role that was started as ``instance`` says that it does its work.
+
+    A terminal that is away does not keep it from that. Another platform's role on the same port, taken between
+    choosing it and listening on it, is not ours.
+    """
+    status, body = http_get(f"{url}/health/ready")
+    try:
+        return status == 200 and json.loads(body).get("instance") == instance
+    except ValueError:
+        return False

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import uuid
+
 from pydantic import SecretStr
 
 from app.local import kafka, registry
@@ -18,12 +20,13 @@ _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 def role_service(role: Role, settings: Settings, state: StateDir) -> Service:
     """The process of a role; ``settings`` are the role's, with every address filled in."""
     url = web_url(settings.web_host, settings.web_port_of(role))
+    instance = uuid.uuid4().hex
     return Service(
         name=role,
         command=lambda: (*PROGRAM, "worker", "--role", role),
         log=state.log(role),
-        ready=lambda: role_started(url),
-        environment=environment_of(settings),
+        ready=lambda: role_started(url, instance),
+        environment={**environment_of(settings), "FDP_INSTANCE": instance},
         after=(kafka.NAME, registry.NAME),
         ready_within=120,
         grace=10,

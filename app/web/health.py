@@ -19,6 +19,7 @@ class Health:
     """
 
     role: str
+    instance: str = ""
     checks: dict[str, Callable[[], str | None]] = field(default_factory=dict)
     terminal: Callable[[], str] = lambda: "unknown"
 
@@ -27,6 +28,7 @@ class Health:
         body: dict[str, object] = {
             "status": "unready" if missing else "ready",
             "role": self.role,
+            "instance": self.instance,
             "checks": {name: missing.get(name, "ok") for name in self.checks},
             "terminal": self.terminal(),
         }
