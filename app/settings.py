@@ -10,6 +10,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -77,14 +78,14 @@ class Settings(BaseSettings):
     def _http(cls, url: str) -> str:
         if not url.startswith(("http://", "https://")):
             raise ValueError("must begin with http:// or https://")
-        return url.rstrip("/")
+        return _checked(url).rstrip("/")
 
     @field_validator("theta_ws_url")
     @classmethod
     def _ws(cls, url: str) -> str:
         if not url.startswith(("ws://", "wss://")):
             raise ValueError("must begin with ws:// or wss://")
-        return url
+        return _checked(url)
 
     @field_validator("kafka_security_protocol", "log_level", mode="before")
     @classmethod
@@ -112,6 +113,14 @@ class Settings(BaseSettings):
     def is_set(self, name: str) -> bool:
         """Whether a setting was given, rather than left at its default."""
         return name in self.model_fields_set
+
+
+def _checked(url: str) -> str:
+    parts = urlsplit(url)
+    # Looking at the port checks it.
+    if not parts.hostname or parts.port == 0:
+        raise ValueError("names no host")
+    return url
 
 
 def load(**overrides: object) -> Settings:

@@ -15,6 +15,8 @@ import numpy.typing as npt
 from app.domain.rows import Rows
 from app.domain.schema import Kind, RecordType
 
+_INT = np.iinfo(np.int32)
+
 
 def decode(record: RecordType, messages: Sequence[bytes], skip: int = 5) -> Rows:
     """Columns of the given messages; ``skip`` bytes before each body are the frame.
@@ -36,6 +38,8 @@ def decode(record: RecordType, messages: Sequence[bytes], skip: int = 5) -> Rows
                     columns[column.name], at = _strings(data, at)
                 case _:
                     values, at = _varints(data, at)
+                    if column.kind is Kind.INT and count and not _INT.min <= values.min() <= values.max() <= _INT.max:
+                        raise ValueError(f"{column.name} holds a number of more than 32 bits")
                     columns[column.name] = values.astype(column.kind.dtype, copy=False)
     except IndexError:
         raise ValueError(f"a message ends in the middle of a {record.name}") from None

@@ -41,7 +41,10 @@ class SchemaRegistry:
         """The schema under an id, from memory after the first time. Raises ``RegistryError``."""
         if schema_id not in self._schemas:
             body = self._call("GET", f"/schemas/ids/{schema_id}", None, timeout)
-            found = orjson.loads(body["schema"])
+            try:
+                found = orjson.loads(body["schema"])
+            except (KeyError, TypeError, orjson.JSONDecodeError):
+                raise RegistryError(f"schema {schema_id} is no Avro schema") from None
             if not isinstance(found, dict):
                 raise RegistryError(f"schema {schema_id} is not a record")
             self._schemas[schema_id] = found
@@ -64,9 +67,11 @@ class SchemaRegistry:
             words = " ".join(response.text.split())[:300]
             raise RegistryError(f"the schema registry answered {response.status_code} to {path}: {words}")
         try:
-            found: dict[str, Any] = orjson.loads(response.content)
+            found = orjson.loads(response.content)
         except orjson.JSONDecodeError:
-            raise RegistryError(f"what answers at {self.url} is not a schema registry") from None
+            found = None
+        if not isinstance(found, dict):
+            raise RegistryError(f"what answers at {self.url} is not a schema registry")
         return found
 
 

@@ -23,6 +23,8 @@ from app.domain.schema import INTERVAL_SECONDS
 from app.domain.series import SeriesName
 
 EOD_DAYS = 365
+#: Most weekdays in a range that the provider answers at once.
+_WEEKDAYS_OF_YEAR, _WEEKDAYS_OF_MONTH = 262, 23
 #: Bytes of memory a fetched row takes: its columns, and the same again while they are parsed.
 ROW_BYTES = 160
 
@@ -67,9 +69,12 @@ def plan_series(
     return Plan(tuple(_chunks(name, start, end, start_time, end_time)))
 
 
-def largest_chunk(name: SeriesName, start: dt.date, start_time: dt.time | None, end_time: dt.time | None) -> int:
-    """Bytes that the largest chunk of a series can take, without planning it."""
-    days = len(sessions.weekdays(start, _last_of_request(name, start)))
+def largest_chunk(name: SeriesName, start_time: dt.time | None, end_time: dt.time | None) -> int:
+    """Bytes that no chunk of such a series exceeds, without planning it."""
+    if name.interval is None:
+        days = _WEEKDAYS_OF_YEAR
+    else:
+        days = 1 if INTERVAL_SECONDS[name.interval] < 60 else _WEEKDAYS_OF_MONTH
     return days * _rows_per_day(name, start_time, end_time) * ROW_BYTES
 
 

@@ -28,9 +28,10 @@ FIRST_DATE = dt.date(2012, 1, 1)
 #: The report of a session's end is made at about 17:15 New York time and readable by 18:00 at the latest.
 EOD_READY = dt.time(18, 0)
 
+_RECENT = 8
 EmptyBars = Literal["drop", "fill"]
-_TIME = re.compile(r"([01]\d|2[0-3]):[0-5]\d:[0-5]\d")
-_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+_TIME = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]")
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +126,7 @@ class _Request(BaseModel):
     empty_bars: str | None = None
     start_time: str | None = None
     end_time: str | None = None
-    live: bool = False
+    live: bool = Field(False, strict=True)
     retain_days: int | None = Field(None, ge=1, le=36_500, strict=True)
 
 
@@ -177,7 +178,10 @@ class _Check:
         self.problems: list[FieldProblem] = []
 
     def wrong(self, field: str, message: str, allowed: tuple[str, ...] | None = None) -> None:
-        self.problems.append(FieldProblem(field, message, allowed))
+        problem = FieldProblem(field, message, allowed)
+        # An option at the top level is looked at for each series, and wrong only once.
+        if problem not in self.problems[-_RECENT:]:
+            self.problems.append(problem)
 
     def backtest(self) -> Backtest:
         raw = self.raw
@@ -228,16 +232,24 @@ class _Check:
             record = RECORDS[asset, schema] if schema is not None else None
         interval = self._interval(f"{at}interval", raw.interval, record) if record else None
         empty_bars: EmptyBars | None = self._choice(
-            f"{at if raw.empty_bars else ''}empty_bars",
-            raw.empty_bars or self.raw.empty_bars or "drop",
+            f"{at if raw.empty_bars is not None else ''}empty_bars",
+            next((given for given in (raw.empty_bars, self.raw.empty_bars) if given is not None), "drop"),
             get_args(EmptyBars),
         )
         start_time = self._time(at, "start_time", raw.start_time, self.raw.start_time)
         end_time = self._time(at, "end_time", raw.end_time, self.raw.end_time)
         if (start_time or sessions.OPEN) > (end_time or sessions.CLOSE):
-            self.wrong(
-                f"{at}end_time", f"{end_time or sessions.CLOSE} is before start_time, {start_time or sessions.OPEN}"
+            # Named is what the message holds: an end of its own, the common end, or else the start.
+            field = next(
+                (
+                    f"{prefix}{name}"
+                    for name in ("end_time", "start_time")
+                    for prefix, given in ((at, getattr(raw, name)), ("", getattr(self.raw, name)))
+                    if given is not None
+                ),
+                "end_time",
             )
+            self.wrong(field, f"the hours end at {end_time or sessions.CLOSE}, before {start_time or sessions.OPEN}")
         if record is not None and record.schema == "eod":
             # A day has one report whatever the hours, so these options say nothing about it.
             for name, own in (
@@ -245,9 +257,12 @@ class _Check:
                 ("start_time", raw.start_time),
                 ("end_time", raw.end_time),
             ):
-                if own is not None:
+                if own is not None and own != "drop":
                     self.wrong(f"{at}{name}", "eod has one row a session; leave it out")
             empty_bars, start_time, end_time = "drop", None, None
+        # The provider's own hours written out are the same request as the hours left out.
+        start_time = None if start_time == sessions.OPEN else start_time
+        end_time = None if end_time == sessions.CLOSE else end_time
         if len(self.problems) > before or record is None or empty_bars is None:
             return None
         return SeriesRequest(record.asset, symbols, record.schema, interval, empty_bars, start_time, end_time)

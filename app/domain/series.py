@@ -75,4 +75,9 @@ class SeriesName:
             raise InvalidRequest.of("topic", f"{topic!r} is not the name of a data topic")
         parts: dict[str, Any] = match.groupdict()
         symbol = part_to_symbol(parts["symbol"])
-        return cls(parts["asset"], symbol, parts["schema"], parts["interval"], parts["backtest_id"])
+        name = cls(parts["asset"], symbol, parts["schema"], parts["interval"], parts["backtest_id"])
+        record = RECORDS.get((name.asset, name.schema))
+        known = record is not None and (name.interval in record.intervals or not (record.intervals or name.interval))
+        if not known or canonical_symbol(symbol) != symbol or name.topic != topic:
+            raise InvalidRequest.of("topic", f"{topic!r} is not the name of a data topic")
+        return name

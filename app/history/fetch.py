@@ -45,6 +45,7 @@ class _Attempt:
     """What became of a chunk so far."""
 
     tries: int = 0
+    glitches: int = 0
     waiting_since: float | None = None
     not_before: float = 0.0
 
@@ -172,7 +173,9 @@ class Fetcher:
             series.on_ready()
 
     def _next_due(self) -> float | None:
-        """Seconds until a delayed chunk may be tried again, or None."""
+        """Seconds until a delayed chunk may be tried again; None where only a change can help."""
+        if self._in_flight >= self._slots.limit:
+            return None
         due = [s.attempts[i].not_before for s in self._series for i in s.delayed if i < s.end]
         return max(0.01, min(due) - time.monotonic()) if due else None
 
@@ -186,8 +189,9 @@ class Fetcher:
         for _ in range(len(self._series)):
             series = self._series[0]
             self._series.rotate(-1)
-            index = next((i for i in series.delayed if i < series.end and series.attempts[i].not_before <= now), None)
-            if index is not None and (index == series.head) == heads:
+            due = [i for i in series.delayed if i < series.end and series.attempts[i].not_before <= now]
+            index = next((i for i in due if (i == series.head) == heads), None)
+            if index is not None:
                 # Its bytes are reserved since its first attempt.
                 series.delayed.remove(index)
                 return series, index
@@ -242,8 +246,10 @@ class Fetcher:
                 attempt.waiting_since = attempt.waiting_since or now
                 retry = now + delay - attempt.waiting_since <= self._theta_wait
             else:
+                # What was waited for before does not count: a terminal that comes back often stumbles first.
                 attempt.waiting_since = None
-                retry = error.patience == "few" and attempt.tries <= FEW
+                attempt.glitches += 1
+                retry = error.patience == "few" and attempt.glitches <= FEW
             if retry:
                 attempt.not_before = now + delay
                 series.delayed.append(index)

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from app.domain.plan import Plan, plan_series
+from app.domain.plan import Chunk, Plan, plan_series
 from app.domain.receipt import BodyDigest
 from app.domain.records import FINAL, Checkpoint, PlanRecord, SeriesRecord, plan_key
 from app.errors import Fenced, LogError, PlatformError, ProviderChanged, TopicGone, TransactionAborted
@@ -82,6 +82,8 @@ class PartitionOwner:
         self._on_end = on_end
         self._inbox: list[SeriesRecord] = []
         self._running: dict[str, _Running] = {}
+        #: Chunks taken from the fetcher whose bytes are not given back yet.
+        self._taken: list[Chunk] = []
         self._changed = threading.Condition()
         self._signalled = False
         self._stopping = False
@@ -145,6 +147,8 @@ class PartitionOwner:
                 self._closed = True
             for running in self._running.values():
                 self._deps.fetcher.remove(running.fetch)
+            for chunk in list(self._taken):
+                self._give_back(chunk)
             if writer is not None:
                 writer.close()
             self._on_end(self, pause)
@@ -264,13 +268,23 @@ class PartitionOwner:
             return ready
         for running in list(self._running.values()):
             try:
-                step = self._deps.fetcher.take(running.fetch)
+                step = self._take(running)
             except PlatformError as error:
                 self._finish_failed(writer, running.fetch.record, error)
                 continue
             if step is not None or running.writer.complete:
                 ready.append((running, step))
         return ready
+
+    def _take(self, running: _Running) -> Fetched | None:
+        step = self._deps.fetcher.take(running.fetch)
+        if step is not None:
+            self._taken.append(running.writer.plan.chunks[step.index])
+        return step
+
+    def _give_back(self, chunk: Chunk) -> None:
+        self._taken.remove(chunk)
+        self._deps.fetcher.release(chunk)
 
     def _transaction(self, writer: TransactionalWriter, hand: list[tuple[_Running, Fetched | None]]) -> None:
         """Write the steps in hand, and what else gets ready meanwhile, in one transaction."""
@@ -330,7 +344,7 @@ class PartitionOwner:
             for running in list(self._running.values()):
                 # A failed fetch is dealt with outside of the transaction.
                 if running.fetch.failure is None or running.fetch.head < running.fetch.end:
-                    step = self._deps.fetcher.take(running.fetch)
+                    step = self._take(running)
                     if step is not None:
                         more.append((running, step))
             if not more:
@@ -340,7 +354,7 @@ class PartitionOwner:
     def _committed(self, hand: list[tuple[_Running, Fetched | None]], drafts: dict[str, State]) -> None:
         for running, step in hand:
             if step is not None:
-                self._deps.fetcher.release(running.writer.plan.chunks[step.index])
+                self._give_back(running.writer.plan.chunks[step.index])
                 self.rows += len(step.rows)
         for topic, draft in drafts.items():
             running = self._running[topic]
@@ -354,7 +368,7 @@ class PartitionOwner:
     ) -> list[tuple[_Running, Fetched | None]]:
         for running, step in hand:
             if running.topic in topics and step is not None:
-                self._deps.fetcher.release(running.writer.plan.chunks[step.index])
+                self._give_back(running.writer.plan.chunks[step.index])
         return [(running, step) for running, step in hand if running.topic not in topics]
 
     def _chunks(self, topic: str) -> int:

@@ -115,7 +115,7 @@ class Runner:
         for partition, record in self._in_turns(self._deps.index.unfinished(free)):
             if room <= 0:
                 return
-            size = largest_chunk(record.name, record.start, record.start_time, record.end_time)
+            size = largest_chunk(record.name, record.start_time, record.end_time)
             # One series always runs, whatever its size; beyond that every head must fit the budget.
             if used and used + size > BUDGET:
                 return

@@ -64,6 +64,8 @@ class ThetaClient:
             base_url=url,
             timeout=httpx.Timeout(first_byte, connect=5.0, pool=None),
             limits=httpx.Limits(max_connections=connections + 1, max_keepalive_connections=connections + 1),
+            # The terminal is on this machine: compressing would only cost.
+            headers={"Accept-Encoding": "identity"},
             trust_env=False,
         )
 
@@ -88,8 +90,8 @@ class ThetaClient:
         shown = _shown(path, params)
         try:
             with self._http.stream("GET", path, params=params) as response:
-                body = b"".join(response.iter_raw())
-        except httpx.RemoteProtocolError as error:
+                body = b"".join(response.iter_bytes())
+        except (httpx.RemoteProtocolError, httpx.DecodingError) as error:
             raise BadTable(f"the terminal's answer was cut off ({error}): {shown}", url=shown) from None
         except (httpx.TransportError, RuntimeError) as error:
             # RuntimeError: the client was closed under us, by a stop.
@@ -109,7 +111,7 @@ class ThetaClient:
         """See ``Provider.state``."""
         try:
             response = self._http.get("/v3/terminal/mdds/status", timeout=2.0)
-        except (httpx.TransportError, RuntimeError) as error:
+        except (httpx.HTTPError, RuntimeError) as error:
             return f"UNREACHABLE ({str(error) or type(error).__name__})"
         return response.text.strip() if response.status_code == 200 else f"HTTP {response.status_code}"
 

@@ -48,12 +48,17 @@ def parse_table(body: bytes, record: RecordType) -> dict[str, npt.NDArray[Any]]:
     except (pa.ArrowInvalid, pa.ArrowKeyError) as error:
         beginning = body[:80].decode("utf-8", "replace").splitlines()[:1]
         raise BadTable(f"not the expected table ({_first_line(error)}); it begins {beginning}") from None
+    twice = [source for source in wanted if _header(body).count(source) > 1]
+    if twice:
+        raise BadTable(f"column {twice[0]} is there twice")
     columns: dict[str, npt.NDArray[Any]] = {}
     for source, column in wanted.items():
         data = table.column(source)
         if data.null_count:
             raise BadTable(f"column {source} has {data.null_count} empty cells")
         values = data.to_numpy()
+        if column.kind is Kind.DOUBLE and not np.isfinite(values).all():
+            raise BadTable(f"column {source} has values that are no numbers")
         columns[column.name] = values.astype("M8[us]").view(np.int64) if column.kind is Kind.TIMESTAMP else values
     return columns
 
@@ -69,10 +74,13 @@ def to_rows(body: bytes, series: SeriesName, chunk: Chunk, hours: Hours) -> Rows
         naive = columns["timestamp"]
         _check_hours(naive, hours)
     _check_days(naive, chunk)
-    for column in record.columns:
-        if column.kind is Kind.TIMESTAMP and column.source is not None:
-            columns[column.name] = new_york_to_utc(columns[column.name])
-    columns["timestamp"] = new_york_to_utc(naive)
+    try:
+        for column in record.columns:
+            if column.kind is Kind.TIMESTAMP and column.source is not None:
+                columns[column.name] = new_york_to_utc(columns[column.name])
+        columns["timestamp"] = new_york_to_utc(naive)
+    except (ValueError, OverflowError):
+        raise BadTable("a time is outside the years that there are") from None
     symbol = np.empty(len(naive), dtype=object)
     symbol[:] = series.symbol
     columns["symbol"] = symbol
@@ -97,6 +105,11 @@ def _check_hours(naive: npt.NDArray[np.int64], hours: Hours) -> None:
     outside = naive[(time < begin) | (time > end)]
     if len(outside):
         raise BadTable(f"a row of {_shown(outside[0])} is outside the hours asked for")
+
+
+def _header(body: bytes) -> list[str]:
+    line = body[: body.find(b"\n")].decode("utf-8", "replace")
+    return [cell.strip().strip('"') for cell in line.split(",")]
 
 
 def _in_day(time: dt.time) -> int:

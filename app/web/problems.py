@@ -68,7 +68,7 @@ def bearer(settings: Settings) -> Callable[[web.Request, Handler], Awaitable[web
         if tokens and request.path not in OPEN_PATHS:
             kind, _, given = request.headers.get("Authorization", "").partition(" ")
             # Every token is compared, each in constant time: the answer's delay tells nothing.
-            known = [hmac.compare_digest(given.strip().encode(), token) for token in tokens]
+            known = [hmac.compare_digest(given.strip().encode("utf-8", "surrogateescape"), token) for token in tokens]
             if kind.lower() != "bearer" or not any(known):
                 return problem(
                     401,

@@ -50,12 +50,7 @@ def _historical(front: Front, asset: Asset) -> type[View]:
         """Ask for historical series of one asset; the short form of a request."""
 
         async def post(self, request: web.Request) -> web.Response:
-            body = await read_json(request)
-            short = not (isinstance(body, dict) and "series" in body)
-            if isinstance(body, dict):
-                body = expand_short_form(body, asset)
-            backtest = parse_request(body, dt.datetime.now(dt.UTC), short_form=short)
-            return await submit(front, backtest)
+            return await _ask(front, await read_json(request), asset)
 
     return Historical
 
@@ -69,9 +64,7 @@ def _backtests(front: Front) -> type[View]:
             return _json([status(record, front.index.checkpoint, now) for record in front.index.backtests()])
 
         async def post(self, request: web.Request) -> web.Response:
-            body = await read_json(request)
-            backtest = parse_request(body, dt.datetime.now(dt.UTC))
-            return await submit(front, backtest)
+            return await _ask(front, await read_json(request), None)
 
     return Backtests
 
@@ -101,6 +94,13 @@ def _schemas() -> type[View]:
             return _json({record.name: record.avro() for record in RECORDS.values()})
 
     return Schemas
+
+
+async def _ask(front: Front, body: Any, asset: Asset | None) -> web.Response:
+    short = isinstance(body, dict) and "series" not in body
+    if isinstance(body, dict):
+        body = expand_short_form(body, asset)
+    return await submit(front, parse_request(body, dt.datetime.now(dt.UTC), short_form=short))
 
 
 async def submit(front: Front, backtest: Backtest) -> web.Response:

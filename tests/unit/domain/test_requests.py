@@ -140,7 +140,6 @@ def test_two_spellings_of_one_request_are_the_same_request(one: JsonObject, othe
     assert parse_request(one, NOW).canonical() == parse_request(other, NOW).canonical()
 
 
-@pytest.mark.xfail(reason="the regular hours written out make another request", strict=True)
 @pytest.mark.parametrize("hours", [{"start_time": "09:30:00"}, {"end_time": "16:00:00"}])
 def test_the_default_hours_written_out_are_the_same_request(hours: JsonObject) -> None:
     assert parse(**hours).hash == parse().hash
@@ -436,18 +435,15 @@ def test_whatever_is_sent_is_accepted_or_refused_and_nothing_else(top: JsonObjec
             assert error.problems  # noqa: PT017
 
 
-@pytest.mark.xfail(reason="a digit of another script passes the pattern and fails the parser", strict=True)
 @pytest.mark.parametrize("where", ["start_time", "end_time"])
 def test_a_time_in_digits_of_another_script_is_refused(where: str) -> None:
     assert wrong_fields(body(**{where: "1٣:00:00"})) == [where]
 
 
-@pytest.mark.xfail(reason="the fields of a series are named although the request's are at fault", strict=True)
 def test_hours_of_the_request_the_wrong_way_round_name_the_requests_field() -> None:
     assert wrong_fields(body(start_time="12:00:00", end_time="11:00:00")) == ["end_time"]
 
 
-@pytest.mark.xfail(reason="once for each series", strict=True)
 @pytest.mark.parametrize("top", [{"start_time": "noon"}, {"empty_bars": "zero"}])
 def test_a_wrong_option_of_the_request_is_told_once(top: JsonObject) -> None:
     series = [{"asset": "stock", "ticker": ticker} for ticker in "ABC"]

@@ -58,6 +58,8 @@ class FakeProvider:
         self.gate.set()
         #: Chunks that wait for the gate; None: all.
         self.gated: set[tuple[str, int]] | None = None
+        #: Chunks that wait for a gate of their own.
+        self.own_gates: dict[tuple[str, int], threading.Event] = {}
         self.now = self.most = 0
         self._lock = threading.Lock()
 
@@ -71,7 +73,7 @@ class FakeProvider:
             error = self.script[call].pop(0) if self.script[call] else None
         try:
             if self.gated is None or call in self.gated:
-                assert self.gate.wait(20)
+                assert self.own_gates.get(call, self.gate).wait(20)
             if error is not None:
                 raise error
             return self._rows(series, chunk)
@@ -453,6 +455,23 @@ def test_the_earliest_failure_ends_the_series(make: Callable[..., Fetcher], prov
     assert failure(fetcher, series) is early
 
 
+def test_a_failure_further_on_does_not_take_its_place(make: Callable[..., Fetcher], provider: FakeProvider) -> None:
+    early, late = ProviderRefused("early"), ProviderRefused("late")
+    provider.script["A", 1], provider.script["A", 3] = [early], [late]
+    provider.own_gates = {("A", 1): threading.Event(), ("A", 3): threading.Event()}
+    fetcher, series = make(), series_of("A", 5)
+    fetcher.add(series)
+    fetcher.start()
+    wait_until(lambda: {("A", 1), ("A", 3)} <= set(provider.calls), "both are under way")
+    provider.own_gates["A", 1].set()
+    wait_until(lambda: series.failure is early, "the early failure")
+    provider.own_gates["A", 3].set()
+    wait_until(lambda: fetcher.in_flight == 0, "the requests end")
+
+    assert take(fetcher, series).index == 0
+    assert failure(fetcher, series) is early
+
+
 def test_after_a_failure_nothing_beyond_it_is_asked_for(make: Callable[..., Fetcher], provider: FakeProvider) -> None:
     provider.script["A", 1] = [ProviderRefused("no")]
     fetcher, series = make(limit=1), series_of("A", 9)
@@ -563,7 +582,6 @@ def test_without_patience_a_terminal_that_is_away_is_an_error_at_once(
     assert settled(fetcher, provider) == [("A", 0)]
 
 
-@pytest.mark.xfail(reason="tries while the terminal was away count against the few of a glitch", strict=True)
 def test_a_glitch_after_a_long_wait_still_has_its_three_tries(
     make: Callable[..., Fetcher], provider: FakeProvider
 ) -> None:
