@@ -1,0 +1,1 @@
+"""Measurements: ``bench.fast_path`` (throughput beside others), ``bench.profile_path``, ``bench.memory``."""

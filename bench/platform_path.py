@@ -1,0 +1,114 @@
+"""A contestant, in a process of its own: the platform's history path as the history role puts it together.
+
+Index, Fetcher, Runner, PartitionOwner and TransactionalWriter are those of production; series records are written
+to ``series``, and the clock runs from there until the last receipt can be read committed. So topic creation, the
+take-over of the transactional id, checkpoints and receipts are all in the figure.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import orjson
+
+from app.avro.encode import frame
+from app.domain.records import FINAL, SeriesRecord
+from app.domain.schema import RECORDS
+from app.errors import PlatformError
+from app.history.fetch import Fetcher
+from app.history.owner import Deps
+from app.history.runner import Runner
+from app.kafka.index import Index
+from app.kafka.topics import PROGRESS, SERIES, Topics
+from app.kafka.writer import TransactionalWriter
+from app.main import preflight
+from app.settings import load
+from app.theta.client import ThetaClient
+from bench.workload import Workload
+
+_LONGEST = 900.0
+
+
+class Platform:
+    """The history role without its Faust app: it is assigned all partitions from the start."""
+
+    def __init__(self) -> None:
+        self.settings = settings = load()
+        partitions, ids = preflight(settings)
+        self.index = Index(settings, {name: partitions[name] for name in (SERIES, PROGRESS)})
+        self._client = ThetaClient(settings.theta_url, connections=settings.slots + 2)
+        fetcher = Fetcher(self._client, settings.slots, settings.theta_wait)
+        frames = {record.name: frame(ids[record.name]) for record in RECORDS.values()}
+        deps = Deps(settings, self.index, Topics(settings), fetcher, self._client.name, frames)
+        self._runner = Runner(deps, partitions[SERIES])
+        self._changed = threading.Event()
+        self.index.on_change(self._changed.set)
+        self.index.start()
+        self.index.catch_up()
+        self._runner.start()
+        self._runner.assign(range(partitions[SERIES]))
+        self._decider = TransactionalWriter(settings, f"{settings.app_id}-bench-decider")
+        self._decider.open()
+
+    def run(self, records: list[SeriesRecord]) -> None:
+        """Have these series run; returns when all are final. Raises ``PlatformError`` when one is not complete."""
+        self._decider.begin()
+        for record in records:
+            self._decider.record(SERIES, record.topic.encode(), record.encode())
+        self._decider.commit()
+        deadline = time.monotonic() + _LONGEST
+        left = list(records)
+        while left:
+            self._changed.wait(1.0)
+            self._changed.clear()
+            for record in list(left):
+                checkpoint = self.index.checkpoint(record.topic, record.run)
+                if checkpoint is not None and checkpoint.state in FINAL:
+                    if checkpoint.state != "complete":
+                        raise PlatformError(f"{record.topic} is {checkpoint.state}: {checkpoint.reason}")
+                    left.remove(record)
+            if time.monotonic() > deadline:
+                raise PlatformError(f"{left[0].topic} is not complete after {_LONGEST:.0f} s")
+
+    def close(self) -> None:
+        self._runner.stop()
+        self.index.stop()
+        self._decider.close()
+        self._client.close()
+
+
+@contextmanager
+def platform() -> Iterator[Platform]:
+    running = Platform()
+    try:
+        yield running
+    finally:
+        running.close()
+
+
+def measure(running: Platform, records: list[SeriesRecord]) -> dict[str, Any]:
+    """Run series; rows, seconds, seconds of this process's processor time, and of each receipt rows and digest."""
+    cpu, wall = time.process_time(), time.perf_counter()
+    running.run(records)
+    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    receipts = running.index.receipts({record.topic: record.run for record in records})
+    found = [(int(str(receipts[record.topic]["rows"])), receipts[record.topic]["sha256"]) for record in records]
+    return {"rows": sum(rows for rows, _ in found), "seconds": wall, "cpu": cpu, "receipts": found}
+
+
+def main() -> None:
+    """Arguments: the workload as JSON, the backtest id, the run."""
+    workload, backtest_id, run = Workload.from_json(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+    with platform() as running:
+        running.run(workload.first_session.series(f"{backtest_id}-first", run))
+        found = measure(running, workload.series(backtest_id, run))
+    print(orjson.dumps(found).decode())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,88 @@
+"""What every contestant moves: the same one-second bars of the same tickers and sessions."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import httpx
+import orjson
+
+from app.domain import sessions
+from app.domain.records import SeriesRecord
+from app.domain.series import SeriesName
+
+TICKERS = ("AAPL", "MSFT", "NVDA", "SPY")
+START = dt.date(2024, 3, 4)
+ROWS_PER_REQUEST = 23_401
+PATH = "/v3/stock/history/ohlc"
+
+
+@dataclass(frozen=True)
+class Workload:
+    """Some tickers over some sessions; a request covers one ticker's session, 23,401 rows or 12,601 of a half-day."""
+
+    tickers: tuple[str, ...]
+    start: dt.date
+    end: dt.date
+
+    @classmethod
+    def of_rows(cls, rows: int, tickers: tuple[str, ...] = TICKERS) -> Workload:
+        """At least ``rows`` rows as the provider sends them, empty bars included."""
+        needed = max(1, -(-rows // (len(tickers) * ROWS_PER_REQUEST)))
+        found = sessions.sessions(START, START + dt.timedelta(days=2 * needed + 14))
+        return cls(tickers, START, found[needed - 1].date)
+
+    @property
+    def first_session(self) -> Workload:
+        """What a contestant moves before its clock runs, so that libraries are loaded and connections are open."""
+        return Workload(self.tickers[:1], self.start, self.start)
+
+    @classmethod
+    def from_json(cls, text: str) -> Workload:
+        tickers, start, end = orjson.loads(text)
+        return cls(tuple(tickers), dt.date.fromisoformat(start), dt.date.fromisoformat(end))
+
+    def as_json(self) -> str:
+        return orjson.dumps([self.tickers, self.start, self.end]).decode()
+
+    @property
+    def days(self) -> list[dt.date]:
+        return [session.date for session in sessions.sessions(self.start, self.end)]
+
+    def requests(self, ticker: str, form: str) -> Iterator[dict[str, str]]:
+        """The parameters of a ticker's requests, session by session."""
+        for day in self.days:
+            yield {"symbol": ticker, "format": form, "interval": "1s", "date": day.strftime("%Y%m%d")}
+
+    def series(self, backtest_id: str, run: int) -> list[SeriesRecord]:
+        """The records that the coordinator would write for a backtest of this."""
+        return [
+            SeriesRecord(
+                topic=SeriesName("stock", ticker, "ohlcv", "1s", backtest_id).topic,
+                run=run,
+                attempt=run,
+                order=order,
+                start=self.start,
+                end=self.end,
+                empty_bars="drop",
+                start_time=None,
+                end_time=None,
+                retain_days=None,
+            )
+            for order, ticker in enumerate(self.tickers)
+        ]
+
+    def warm(self, theta_url: str) -> dict[str, int]:
+        """Ask for everything once in both formats, so that the simulator has it in its cache; bytes by format."""
+        taken = {"csv": 0, "json": 0}
+        with httpx.Client(base_url=theta_url, timeout=120, trust_env=False) as client:
+            for form in taken:
+                for ticker in self.tickers:
+                    for params in self.requests(ticker, form):
+                        taken[form] += len(client.get(PATH, params=params).raise_for_status().content)
+            cache = client.get("/sim/stats").json()["cache"]
+            if cache["leaves"] < 2 * len(self.tickers) * len(self.days):
+                raise SystemExit("the simulator's cache does not hold this many rows; choose fewer")
+        return taken
