@@ -29,6 +29,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 Patience = Literal["none", "few", "wait"]
+#: A request can be wrong ten thousand times over and quote a megabyte each time; what is said of it stays short.
+_PROBLEMS, _LONGEST = 100, 400
 
 
 class PlatformError(Exception):
@@ -62,6 +64,11 @@ class FieldProblem:
     message: str
     allowed: tuple[str, ...] | None = None
 
+    def __post_init__(self) -> None:
+        # What was asked is quoted, and may be a megabyte of it.
+        object.__setattr__(self, "field", _short(self.field))
+        object.__setattr__(self, "message", _short(self.message))
+
     def as_json(self) -> dict[str, object]:
         body: dict[str, object] = {"field": self.field, "message": self.message}
         if self.allowed is not None:
@@ -69,10 +76,15 @@ class FieldProblem:
         return body
 
 
+def _short(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST // 2]} … {text[-_LONGEST // 4 :]}"
+
+
 class InvalidRequest(PlatformError):
-    """What was asked cannot be done. ``problems`` has one entry per field at fault."""
+    """What was asked cannot be done. ``problems`` has one entry per field at fault, at most a hundred."""
 
     def __init__(self, problems: list[FieldProblem]) -> None:
+        problems = problems[:_PROBLEMS]
         super().__init__("; ".join(f"{p.field}: {p.message}" if p.field else p.message for p in problems))
         self.problems = problems
 

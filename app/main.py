@@ -16,6 +16,8 @@ from typing import Any
 
 import faust
 from aiohttp.web import AppRunner
+from aiokafka.errors import KafkaError
+from faust.exceptions import ProducerSendError
 
 from agents.requests import requests_agent
 from agents.series import series_agent
@@ -23,7 +25,7 @@ from app.avro.encode import frame
 from app.avro.registry import SchemaRegistry, register_all
 from app.coordinator.decider import Decider
 from app.domain.schema import RECORDS
-from app.errors import SettingError
+from app.errors import LogError, SettingError
 from app.history.fetch import Fetcher
 from app.history.owner import Deps
 from app.history.runner import Runner
@@ -42,6 +44,8 @@ from app.web.views import Front, routes
 logger = logging.getLogger(__name__)
 
 MAX_BODY = 1 << 20
+#: Seconds that a POST waits for the brokers.
+PUBLISH_WAIT = 10.0
 #: Seconds between two looks at the terminal's own connection.
 _TERMINAL_POLL = 5.0
 
@@ -147,13 +151,19 @@ def _coordinator(
     topic = app.topic(REQUESTS, key_serializer="raw", value_serializer="raw")
 
     async def publish(key: bytes, value: bytes) -> int:
-        sent = await topic.send(key=key, value=value)
-        return int((await sent).offset)
+        # Faust would wait for a broker that is away for twenty minutes. Asking again is safe: the same request
+        # under the same id is one backtest, however often it arrives.
+        try:
+            sent = await asyncio.wait_for(topic.send(key=key, value=value), PUBLISH_WAIT)
+            return int((await asyncio.wait_for(sent, PUBLISH_WAIT)).offset)
+        except (TimeoutError, KafkaError, ProducerSendError) as error:
+            raise LogError(f"the brokers did not take the request ({type(error).__name__})") from None
 
     app.starters += [index.start, index.catch_up, decider.start]
     app.stoppers += [(decider.stop, index.stop), (registry.close,)]
     requests_agent(app, decider)
-    health.checks["index"] = lambda: None if index.caught_up else "the control logs are being read"
+    health.checks["index"] = lambda: _reading(index)
+    health.checks["decider"] = lambda: None if decider.alive else "nothing decides on requests"
     metrics.counter("fdp_backtests_accepted", "Backtests accepted by this process.", lambda: decider.accepted)
     metrics.counter("fdp_requests_rejected", "Requests this process put into requests.dlq.", lambda: decider.rejected)
     metrics.gauge("fdp_backtests", "Backtests known.", lambda: len(index.backtests()))
@@ -172,12 +182,18 @@ def _history(
     # The provider's connections last: a request that is cut off by us must not pass for a failed one.
     app.stoppers += [(runner.stop, index.stop), (client.close,)]
     series_agent(app, runner)
-    health.checks["index"] = lambda: None if index.caught_up else "the control logs are being read"
+    health.checks["index"] = lambda: _reading(index)
     metrics.counter("fdp_rows", "Rows committed to data topics by this process.", lambda: runner.rows)
     metrics.gauge("fdp_series_running", "Series being run.", lambda: runner.running)
     metrics.gauge("fdp_slots_in_use", "Requests outstanding at the provider.", lambda: fetcher.in_flight)
     metrics.gauge("fdp_slots_limit", "Requests that may be outstanding.", lambda: fetcher.limit)
     return {}
+
+
+def _reading(index: Index) -> str | None:
+    if not index.alive:
+        return "nothing reads the control logs"
+    return None if index.caught_up else "the control logs are being read"
 
 
 def _check_port(settings: Settings, role: Role) -> None:

@@ -29,8 +29,10 @@ from app.settings import Settings
 logger = logging.getLogger(__name__)
 
 _BATCH = 200
-#: A request can be wrong ten thousand times over; the headers of its dead letter stay small.
-_REASONS, _REASON_BYTES = 100, 4_000
+_REASON_BYTES = 4_000
+#: A hundred problems, JSON-escaped, take up to 400 KB; with these the whole stays under the broker's limit.
+_HEADER_ROOM, _VALUE_ROOM = 500_000, 2_500_000
+Headers = list[tuple[str, bytes | None]]
 _COOL_DOWN = 3.0
 #: A take-over that lasts about as long as the group's session (6 s) may itself have been overtaken.
 _SLOW_OPEN, _SLOWEST_OPEN = 5.0, 30.0
@@ -45,6 +47,7 @@ class Decider:
         self._registry = registry
         self._changed = threading.Condition()
         self._owned = False
+        self._assignments = 0
         self._stopped = False
         self._slow_open = _SLOW_OPEN
         self.accepted = 0
@@ -64,8 +67,14 @@ class Decider:
     def assign(self, owned: bool) -> None:
         """Whether this process owns the partition from now on."""
         with self._changed:
+            self._assignments += owned != self._owned
             self._owned = owned
             self._changed.notify_all()
+
+    @property
+    def alive(self) -> bool:
+        """Whether the thread that decides is there."""
+        return self._thread.is_alive()
 
     def _mine(self) -> bool:
         return self._owned and not self._stopped
@@ -93,6 +102,7 @@ class Decider:
         """From taking the partition over to losing it."""
         writer = TransactionalWriter(self._settings, f"{self._settings.app_id}-requests-0")
         follower: LogFollower | None = None
+        over = threading.Event()
         try:
             took = writer.open()
             if took > self._slow_open:
@@ -103,27 +113,22 @@ class Decider:
             follower = LogFollower(
                 self._settings,
                 [(REQUESTS, 0)],
-                lambda record: self._put(inbox, record),
+                lambda record: _put(inbox, record, over),
                 start={(REQUESTS, 0): self._index.position + 1} if self._index.position >= 0 else None,
             )
             follower.start()
             logger.info("deciding on requests from offset %d on", self._index.position + 1)
-            while self._mine():
+            tenure = self._assignments
+            # An assignment that went and came again meanwhile begins a tenure of its own.
+            while self._mine() and self._assignments == tenure:
                 batch = _drain(inbox)
                 if batch:
                     self._decide(writer, batch)
         finally:
+            over.set()
             if follower is not None:
                 follower.stop()
             writer.close()
-
-    def _put(self, inbox: queue.Queue[Record], record: Record) -> None:
-        while self._mine():
-            try:
-                inbox.put(record, timeout=0.2)
-                return
-            except queue.Full:
-                continue
 
     def _decide(self, writer: TransactionalWriter, batch: list[Record]) -> None:
         new: dict[str, BacktestRecord] = {}
@@ -175,20 +180,48 @@ def _write(writer: TransactionalWriter, record: Record, decision: Decision) -> N
             for series in series_records(accepted):
                 writer.record(SERIES, series.topic.encode(), series.encode())
         case Rejected(error):
-            writer.record(DLQ, record.key, record.value, partition=0, headers=dead_letter_headers(record, error))
+            key, value, headers = dead_letter(record, error)
+            writer.record(DLQ, key, value, partition=0, headers=headers)
 
 
-def dead_letter_headers(record: Record, error: InvalidRequest) -> list[tuple[str, bytes | None]]:
-    """Why a message is in the dead-letter queue and where it came from; its own headers stay with it."""
+def dead_letter(record: Record, error: InvalidRequest) -> tuple[bytes | None, bytes | None, Headers]:
+    """Key, value and headers of a message's dead letter: its own bytes and headers, why, and where it came from.
+
+    What the broker would not take, because a compressed message can be larger than its limit, is cut: then the
+    header ``truncated_from`` tells the length, and the whole of it lies at its source for 30 days. A dead letter
+    that cannot be written would stop all requests behind it.
+    """
+    key, value, own = record.key, record.value, list(record.headers)
+    ours = dead_letter_headers(record, error)
+    if sum(len(name) + len(part or b"") for name, part in own) > _HEADER_ROOM:
+        own = [("headers_dropped", str(len(own)).encode())]
+    if key is not None and len(key) > _HEADER_ROOM:
+        key, own = key[:_HEADER_ROOM], [*own, ("key_truncated_from", str(len(key)).encode())]
+    if value is not None and len(value) > _VALUE_ROOM:
+        value, own = value[:_VALUE_ROOM], [*own, ("truncated_from", str(len(value)).encode())]
+    return key, value, [*own, *ours]
+
+
+def dead_letter_headers(record: Record, error: InvalidRequest) -> Headers:
+    """Why a message is in the dead-letter queue and where it came from."""
     return [
-        *record.headers,
         ("reason", str(error).encode()[:_REASON_BYTES]),
-        ("errors", orjson.dumps([problem.as_json() for problem in error.problems[:_REASONS]])),
+        ("errors", orjson.dumps([problem.as_json() for problem in error.problems])),
         ("source_topic", record.topic.encode()),
         ("source_partition", str(record.partition).encode()),
         ("source_offset", str(record.offset).encode()),
         ("source_timestamp", str(record.timestamp).encode()),
     ]
+
+
+def _put(inbox: queue.Queue[Record], record: Record, over: threading.Event) -> None:
+    """Hand a record to the tenure; one that is dropped because the tenure is over is read again by the next."""
+    while not over.is_set():
+        try:
+            inbox.put(record, timeout=0.2)
+            return
+        except queue.Full:
+            continue
 
 
 def _drain(inbox: queue.Queue[Record]) -> list[Record]:

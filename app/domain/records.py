@@ -19,6 +19,7 @@ from app.domain.series import SeriesName
 POSITION_KEY = "@position"
 PLAN_SUFFIX = "#plan"
 PART_SUFFIX = "#part-"
+DELETING_SUFFIX = "#deleting"
 
 SeriesState = Literal["accepted", "running", "complete", "failed", "cancelled"]
 FINAL: frozenset[str] = frozenset({"complete", "failed", "cancelled"})
@@ -162,6 +163,11 @@ class Checkpoint:
 
 def plan_key(topic: str) -> str:
     return topic + PLAN_SUFFIX
+
+
+def deleting_key(topic: str) -> str:
+    """Key of the record that is committed just before a topic is deleted."""
+    return topic + DELETING_SUFFIX
 
 
 def part_key(topic: str, step: int) -> str:

@@ -26,7 +26,7 @@ from app.provider import Hours, Provider
 logger = logging.getLogger(__name__)
 
 FEW = 3
-BUDGET = 128 * 1024 * 1024
+BUDGET = 64 * 1024 * 1024
 _FIRST_DELAY, _LONGEST_DELAY = 0.25, 5.0
 
 
@@ -244,7 +244,9 @@ class Fetcher:
             delay = min(_LONGEST_DELAY, _FIRST_DELAY * 2 ** min(attempt.tries - 1, 10)) * random.uniform(0.5, 1.0)
             if error.patience == "wait":
                 attempt.waiting_since = attempt.waiting_since or now
-                retry = now + delay - attempt.waiting_since <= self._theta_wait
+                left = attempt.waiting_since + self._theta_wait - now
+                # The last look is at the end of the time, not a delay before it.
+                retry, delay = left > 0, min(delay, max(left, 0.01))
             else:
                 # What was waited for before does not count: a terminal that comes back often stumbles first.
                 attempt.waiting_since = None

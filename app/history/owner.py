@@ -11,11 +11,13 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+
+import orjson
 
 from app.domain.plan import Chunk, Plan, plan_series
 from app.domain.receipt import BodyDigest
-from app.domain.records import FINAL, Checkpoint, PlanRecord, SeriesRecord, plan_key
+from app.domain.records import FINAL, Checkpoint, PlanRecord, SeriesRecord, deleting_key, plan_key
 from app.errors import Fenced, LogError, PlatformError, ProviderChanged, TopicGone, TransactionAborted
 from app.history.fetch import Fetched, Fetcher, SeriesFetch
 from app.history.write import FRAME_BYTES, SeriesWriter, State
@@ -34,6 +36,8 @@ IDLE = 2.0
 #: Seconds to wait after being fenced, so that two processes do not throw each other out in turns.
 COOL_DOWN = 3.0
 _RETRIES = 3
+#: Transactions that a process has open at once.
+WRITERS = 2
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,8 @@ class Deps:
     provider: str
     #: Confluent frame (magic and schema id) of each record type, by name.
     frames: dict[str, bytes]
+    #: Taken for the length of a transaction: more writers than cores only fight for the interpreter and hold memory.
+    turns: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(WRITERS))
 
 
 class _Running:
@@ -126,6 +132,8 @@ class PartitionOwner:
         writer = None
         try:
             writer = TransactionalWriter(self._deps.settings, f"{self._deps.settings.app_id}-history-{self.partition}")
+            if self._stopping:
+                return
             if writer.open() > self._slow_open:
                 # Whoever waited this long may have been overtaken: look at the assignment again before writing.
                 logger.info("partition %d: taking over was slow, asking again who owns it", self.partition)
@@ -165,8 +173,11 @@ class PartitionOwner:
                 batch, self._inbox, self._signalled = self._inbox, [], False
             if batch:
                 self._prepare(writer, batch)
-            while ready := self._ready(writer):
-                self._transaction(writer, ready)
+            # Series that were handed over meanwhile should not wait for those that run.
+            while not self._inbox and (ready := self._ready(writer)):
+                with self._deps.turns:
+                    self._transaction(writer, ready)
+            self._signalled = self._signalled or bool(self._inbox)
 
     # --- starting series --------------------------------------------------------------------------------
 
@@ -226,10 +237,7 @@ class PartitionOwner:
             plan = plan_series(record.name, record.start, record.end, record.start_time, record.end_time)
             self._add(record, plan, State(), "")
         names = [record.topic for record in records]
-        foreign = deps.topics.existing(names)
-        if foreign:
-            logger.info("deleting %d topics that belong to no run of theirs, e.g. %s", len(foreign), min(foreign))
-            deps.topics.delete(foreign)
+        self._delete_foreign(writer, records)
         refused = deps.topics.create([data_topic(name) for name in names])
         for record in records:
             if record.topic in refused:
@@ -248,6 +256,36 @@ class PartitionOwner:
                 partition=self.partition,
             )
             running.writer.put(writer, running.writer.checkpoint(State(), "running"))
+        writer.commit()
+
+    def _delete_foreign(self, writer: TransactionalWriter, records: list[SeriesRecord]) -> None:
+        """Delete the topics that belong to no run of theirs.
+
+        No transaction can fence a deletion. So a record is committed just before it, which a worker that lost the
+        partition cannot do, and then everything is looked at once more: it may be the successor's topic by now.
+        """
+        deps = self._deps
+        by_topic = {record.topic: record for record in records}
+        found = deps.topics.ids(by_topic)
+        if not found:
+            return
+        before = {topic: plan.topic_id for topic in found if (plan := deps.index.plan_of(by_topic[topic]))}
+        writer.begin()
+        for topic, topic_id in found.items():
+            value = orjson.dumps({"run": by_topic[topic].run, "topic_id": topic_id})
+            writer.record(PROGRESS, deleting_key(topic).encode(), value, partition=self.partition)
+        writer.commit()
+        deps.index.wait_for(writer.written)
+        now = {topic: plan.topic_id for topic in found if (plan := deps.index.plan_of(by_topic[topic]))}
+        still = deps.topics.ids(found)
+        foreign = [t for t, topic_id in found.items() if still.get(t) == topic_id and now.get(t) == before.get(t)]
+        if len(foreign) < len(found):
+            raise LogError("a topic was made or planned by somebody else meanwhile; looking again")
+        logger.info("deleting %d topics that belong to no run of theirs, e.g. %s", len(foreign), min(foreign))
+        deps.topics.delete(foreign)
+        writer.begin()
+        for topic in foreign:
+            writer.record(PROGRESS, deleting_key(topic).encode(), None, partition=self.partition)
         writer.commit()
 
     def _add(self, record: SeriesRecord, plan: Plan, state: State, topic_id: str) -> None:
@@ -289,11 +327,12 @@ class PartitionOwner:
     def _transaction(self, writer: TransactionalWriter, hand: list[tuple[_Running, Fetched | None]]) -> None:
         """Write the steps in hand, and what else gets ready meanwhile, in one transaction."""
         failed: dict[str, PlatformError] = {}
-        for attempt in range(_RETRIES + 1):
+        aborts = 0
+        while aborts <= _RETRIES:
             drafts: dict[str, State] = {}
             writer.begin()
             try:
-                self._fill(writer, hand, drafts, grow=attempt == 0)
+                self._fill(writer, hand, drafts, grow=not (aborts or failed))
                 writer.flush(on_stall=lambda d=drafts: self._check_topics([self._running[t] for t in d]))  # type: ignore[misc]
                 self._check_topics([self._running[t] for t, d in drafts.items() if d.chunks == self._chunks(t)])
                 now = dt.datetime.now(dt.UTC)
@@ -305,6 +344,7 @@ class PartitionOwner:
                 failed[fault.topic] = fault.error
                 hand = self._without(hand, {fault.topic})
             except (TransactionAborted, TopicGone) as error:
+                aborts += 1
                 writer.abort()
                 logger.warning("partition %d: a transaction was aborted: %s", self.partition, error)
                 hand = self._without(hand, self._restart_gone([running for running, _ in hand]))
@@ -343,10 +383,13 @@ class PartitionOwner:
             more = []
             for running in list(self._running.values()):
                 # A failed fetch is dealt with outside of the transaction.
-                if running.fetch.failure is None or running.fetch.head < running.fetch.end:
+                try:
                     step = self._take(running)
-                    if step is not None:
-                        more.append((running, step))
+                except PlatformError:
+                    self._signalled = True
+                    continue
+                if step is not None:
+                    more.append((running, step))
             if not more:
                 return
             hand += more

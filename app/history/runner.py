@@ -144,8 +144,8 @@ class Runner:
             if not owner.submit(record):
                 return False
             self._active[record.topic] = (partition, size)
-        if started:
-            owner.start()
+            if started:
+                owner.start()
         return True
 
     def _done(self, record: SeriesRecord) -> None:

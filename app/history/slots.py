@@ -14,6 +14,7 @@ TURNAROUND = 2
 QUEUE_SHARE = 14
 #: After a 429 the limit is halved and grows by one again each minute.
 RECOVERY = 60.0
+SAME_OVERFLOW = 5.0
 
 
 class Slots:
@@ -43,6 +44,8 @@ class Slots:
         return grown
 
     def busy(self) -> None:
-        """The provider answered 429."""
+        """The provider answered 429. One overflow refuses all that was on its way; it counts once."""
+        if self._clock() - self._lowered_at < SAME_OVERFLOW and self._lowered_to is not None:
+            return
         self._lowered_to = max(1, self.limit // 2)
         self._lowered_at = self._clock()

@@ -98,6 +98,11 @@ class Index:
         self._listeners.append(listener)
 
     @property
+    def alive(self) -> bool:
+        """Whether the thread that follows the logs is there."""
+        return self._follower.alive
+
+    @property
     def caught_up(self) -> bool:
         """Whether the logs have been read to their end once."""
         return self._caught_up

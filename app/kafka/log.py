@@ -37,6 +37,8 @@ _NO_LEADER = (
     KafkaError.NOT_LEADER_FOR_PARTITION,
     KafkaError.LEADER_NOT_AVAILABLE,
     KafkaError.UNKNOWN_TOPIC_OR_PART,
+    KafkaError.FENCED_LEADER_EPOCH,
+    KafkaError.UNKNOWN_LEADER_EPOCH,
     KafkaError._TIMED_OUT,
 )
 
@@ -99,6 +101,11 @@ class LogFollower:
     def start(self) -> None:
         self._thread.start()
 
+    @property
+    def alive(self) -> bool:
+        """Whether the thread that reads is there."""
+        return self._thread.is_alive()
+
     def stop(self) -> None:
         self._stop.set()
         if self._thread.is_alive() and self._thread is not threading.current_thread():
@@ -116,8 +123,10 @@ class LogFollower:
             except KafkaException as error:
                 # A topic that has just been made, or a broker that has just come back, has no leaders yet.
                 passing = error.args[0].retriable() or error.args[0].code() in _NO_LEADER
-                if not passing or time.monotonic() > deadline or self._stop.wait(0.1):
+                if not passing or time.monotonic() > deadline or self._stop.wait(0.2):
                     raise LogError(f"the end of a log could not be read: {error.args[0].str()}") from None
+                # A client keeps asking with the leader it knows until its metadata is old; a new one asks anew.
+                self._admin = AdminClient(client_config(self._settings))
 
     def catch_up(self, timeout: float, partitions: Iterable[tuple[str, int]] | None = None) -> bool:
         """Wait until everything committed before this call has been applied; False on time-out or stop."""
@@ -143,14 +152,20 @@ class LogFollower:
 
     def _run(self) -> None:
         while not self._stop.is_set():
-            consumer = Consumer(reader_config(self._settings))
+            consumer = None
             try:
+                consumer = Consumer(reader_config(self._settings))
                 self._follow(consumer)
             except KafkaException as error:
                 logger.warning("reading %s failed, again in 1 s: %s", self._partitions[0][0], error.args[0].str())
                 self._stop.wait(1)
+            except Exception:
+                # A log that nobody reads any more would be the worst of all faults: it looks like silence.
+                logger.exception("reading %s failed, again in 1 s", self._partitions[0][0])
+                self._stop.wait(1)
             finally:
-                consumer.close()
+                if consumer is not None:
+                    consumer.close()
 
     def _follow(self, consumer: Consumer) -> None:
         consumer.assign(
@@ -260,5 +275,13 @@ def _record(message: Message) -> Record:
         message.timestamp()[1],
         message.key(),
         message.value(),
-        tuple(message.headers() or ()),
+        _headers(message),
     )
+
+
+def _headers(message: Message) -> tuple[tuple[str, bytes | None], ...]:
+    try:
+        return tuple(message.headers() or ())
+    except (SystemError, UnicodeDecodeError):
+        # Kafka takes any bytes for a header's name, confluent-kafka only UTF-8.
+        return (("headers_unreadable", b"a header's name is not UTF-8"),)

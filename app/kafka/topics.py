@@ -10,7 +10,7 @@ from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
 
 from app.errors import LogError
-from app.kafka.config import MAX_MESSAGE_BYTES, client_config
+from app.kafka.config import MAX_MESSAGE_BYTES, MAX_REQUEST_BYTES, client_config
 from app.settings import Settings
 
 REQUESTS = "requests"
@@ -40,7 +40,15 @@ def control_topics(settings: Settings) -> list[TopicSpec]:
     compact = large | {"cleanup.policy": "compact"}
     return [
         # The broker's own clock stamps what is asked, so that a decision does not hang on the asker's.
-        TopicSpec(REQUESTS, 1, large | {"retention.ms": str(30 * _DAY_MS), "message.timestamp.type": "LogAppendTime"}),
+        TopicSpec(
+            REQUESTS,
+            1,
+            {
+                "max.message.bytes": str(MAX_REQUEST_BYTES),
+                "retention.ms": str(30 * _DAY_MS),
+                "message.timestamp.type": "LogAppendTime",
+            },
+        ),
         TopicSpec(DLQ, 1, large | _FOREVER),
         TopicSpec(BACKTESTS, 1, compact),
         TopicSpec(SERIES, settings.series_partitions, compact),

@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 #: The broker aborts a transaction that has been open longer; nobody keeps one open for more than seconds.
 TRANSACTION_TIMEOUT = 60
-_QUEUE = 200_000
+_QUEUE = 50_000
 #: Seconds after which a flush that is not through is looked at.
 _STALL = 2.0
 _BATCH = 10_000
