@@ -29,6 +29,7 @@ from app.kafka.writer import TransactionalWriter
 from app.main import preflight
 from app.settings import load
 from app.theta.client import ThetaClient
+from app.worker import _keep_memory_flat
 from bench.workload import Workload
 
 _LONGEST = 900.0
@@ -38,6 +39,7 @@ class Platform:
     """The history role without its Faust app: it is assigned all partitions from the start."""
 
     def __init__(self) -> None:
+        _keep_memory_flat()
         self.settings = settings = load()
         partitions, ids = preflight(settings)
         self.index = Index(settings, {name: partitions[name] for name in (SERIES, PROGRESS)})

@@ -48,6 +48,21 @@ def read(kafka: str, registry: str, group: str, topics: list[str]) -> Iterator[t
         consumer.close()
 
 
+def main() -> None:
+    if len(sys.argv) < 5:
+        sys.exit(f"usage: {sys.argv[0]} KAFKA REGISTRY GROUP TOPIC [TOPIC ...]")
+    rows = 0
+    try:
+        for name, row in read(sys.argv[1], sys.argv[2], sys.argv[3], sys.argv[4:]):
+            print(name, row)
+            rows += 1
+    except KafkaException as error:
+        sys.exit(f"error: {error.args[0].str()}")
+    except BrokenPipeError:
+        sys.stderr.close()
+        return
+    print(f"{rows} rows; what this group has read it will not read again", file=sys.stderr)
+
+
 if __name__ == "__main__":
-    for name, row in read(sys.argv[1], sys.argv[2], sys.argv[3], sys.argv[4:]):
-        print(name, row)
+    main()

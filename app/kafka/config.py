@@ -27,6 +27,8 @@ def client_config(settings: Settings) -> dict[str, Any]:
         "reconnect.backoff.max.ms": 2000,
     }
     if settings.kafka_security_protocol.startswith("SASL"):
+        if not settings.kafka_sasl_username:
+            raise SettingError("KAFKA_SASL_USERNAME", f"is needed with {settings.kafka_security_protocol}")
         config |= {
             "sasl.mechanism": settings.kafka_sasl_mechanism,
             "sasl.username": settings.kafka_sasl_username,
@@ -55,7 +57,7 @@ def check_brokers(settings: Settings, timeout: float = 10.0) -> None:
         pass
     raise SettingError(
         "KAFKA_BOOTSTRAP_SERVERS",
-        f"no broker answers at {settings.kafka_bootstrap_servers}; start one there or correct the setting",
+        f"no broker answers at {settings.kafka_bootstrap_servers} (host:port); start one there or correct the setting",
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from typing import Any
 
 import plotext
@@ -33,13 +35,14 @@ def show(
     if reports.rows:
         console.print(_reports(reports.rows))
     console.print(_receipts(receipts, checked))
+    python = os.path.relpath(sys.executable)
     console.print(
         "Next:\n"
-        "  python -m app local          the same services, until Ctrl-C; addresses in .fdp/endpoints.json\n"
+        f"  {python} -m app local          the same services, until Ctrl-C; addresses in .fdp/endpoints.json\n"
         f'  curl {endpoints.web}/historical/stock -d \'{{"backtest_id":"1","tickers":["NVDA"],'
         '"start":"2024-06-03","end":"2024-06-28"}\'\n'
         f"  curl {endpoints.web}/backtests/1\n"
-        f"  python examples/consume.py {endpoints.kafka} {endpoints.registry} mine stock-nvda-ohlcv1m-historical-1\n",
+        f"  {python} examples/consume.py {endpoints.kafka} {endpoints.registry} mine stock-nvda-ohlcv1m-historical-1\n",
         markup=False,
         soft_wrap=True,
     )

@@ -127,3 +127,20 @@ def test_a_conflict_on_the_topic_is_a_dead_letter(platform: Platform) -> None:
     body = {"backtest_id": done["backtest_id"], **DAY, "series": series(interval="30m")}
     letter = dead_letter(platform, publish(platform, json.dumps(body).encode()))
     assert "taken by another request" in dict(letter.headers())["reason"].decode()
+
+
+def test_a_message_of_which_every_byte_is_wrong_stops_nobody(platform: Platform) -> None:
+    value = b'{"tickers": ["' + b"\x7f" * 900_000 + b'"], "start": "' + b"\x7f" * 50_000 + b'"}'
+    letter = dead_letter(platform, publish(platform, value))
+    assert letter.value() == value
+    assert len(dict(letter.headers())["errors"]) < 20_000
+    assert platform.run(tickers=["GE"], interval="1h", **DAY)["state"] == "complete"
+
+
+def test_a_message_that_was_compressed_under_the_limit_is_a_dead_letter_too(platform: Platform) -> None:
+    value = b"x" * 6_000_000
+    offset = publish(platform, value, **{"compression.type": "zstd", "message.max.bytes": 10_000_000})
+    letter = dead_letter(platform, offset)
+    assert dict(letter.headers())["truncated_from"] == b"6000000"
+    assert value.startswith(letter.value())
+    assert platform.run(tickers=["GE"], interval="1h", **DAY)["state"] == "complete"

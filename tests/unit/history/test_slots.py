@@ -79,10 +79,19 @@ def test_a_429_halves_the_limit_at_least_to_one(clock: Clock) -> None:
 
     limits = []
     for _ in range(4):
+        clock.now += 6
         found.busy()
         limits.append(found.limit)
 
     assert limits == [3, 1, 1, 1]
+
+
+def test_the_429s_of_one_overflow_count_once(clock: Clock) -> None:
+    found = Slots(4, clock)
+    for _ in range(4):
+        clock.now += 0.1
+        found.busy()
+    assert found.limit == 3
 
 
 def test_the_limit_grows_by_one_a_minute_up_to_the_share(clock: Clock) -> None:
