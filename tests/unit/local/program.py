@@ -15,9 +15,11 @@ words = sys.argv[1:]
 
 class Health(http.server.BaseHTTPRequestHandler):
     def do_GET(self) -> None:
+        body = json.dumps({"instance": os.environ.get("FDP_INSTANCE", "")}).encode()
         self.send_response(200 if self.path == "/health/ready" else 404)
-        self.send_header("Content-Length", "0")
+        self.send_header("Content-Length", str(len(body)))
         self.end_headers()
+        self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
         pass
