@@ -83,8 +83,8 @@ class RoleApp(faust.App):
 
 def create_app(settings: Settings, role: Role) -> RoleApp:
     """The app of a role, ready to be run by a worker. Does what ``preflight`` does first."""
-    _check_port(settings, role)
     partitions, schema_ids = preflight(settings)
+    _check_port(settings, role)
     assignor.install()
     metrics = Metrics()
     health = Health(role, settings.fdp_instance)
