@@ -21,7 +21,7 @@ from simulator.ledger import Entry, Ledger
 from simulator.market import uniform
 from simulator.query import Query, refuse_v2
 from simulator.refusals import DEFAULT_TEXTS, Refusal, bad
-from simulator.routes import Route
+from simulator.route import Route
 from simulator.slots import Slots
 from simulator.spoil import spoiled
 from simulator.tables import Columns
