@@ -27,14 +27,15 @@ from app.coordinator.decider import Decider
 from app.domain.schema import RECORDS
 from app.errors import LogError, SettingError
 from app.history.fetch import Fetcher
-from app.history.owner import Deps
+from app.history.running import Deps
 from app.history.runner import Runner
 from app.kafka import assignor
 from app.kafka.config import MAX_MESSAGE_BYTES, check_brokers
 from app.kafka.index import Index
 from app.kafka.topics import BACKTESTS, PROGRESS, REQUESTS, SERIES, Topics, control_topics
+from app.provider import Provider
+from app.providers import provider_of
 from app.settings import Role, Settings
-from app.theta.client import ThetaClient
 from app.web.changes import Changes
 from app.web.health import Health, probes
 from app.web.metrics import Metrics
@@ -48,6 +49,8 @@ MAX_BODY = 1 << 20
 PUBLISH_WAIT = 10.0
 #: Seconds between two looks at the terminal's own connection.
 _TERMINAL_POLL = 5.0
+#: Requests that the coordinator makes at once for the listings of a plan that is only asked about.
+_PLAN_CONNECTIONS = 2
 
 
 def preflight(settings: Settings) -> tuple[dict[str, int], dict[str, int]]:
@@ -120,7 +123,7 @@ def create_app(settings: Settings, role: Role) -> RoleApp:
         worker_redirect_stdouts=False,
     )
     views = {**probes(health), "/metrics": metrics.view()}
-    terminal = _TerminalWatch(ThetaClient(settings.theta_url, connections=1))
+    terminal = _TerminalWatch(provider_of(settings, 1))
     health.terminal = terminal.state
     app.starters.append(terminal.start)
     app.stoppers.append((terminal.stop,))
@@ -167,20 +170,22 @@ def _coordinator(
     metrics.counter("fdp_backtests_accepted", "Backtests accepted by this process.", lambda: decider.accepted)
     metrics.counter("fdp_requests_rejected", "Requests this process put into requests.dlq.", lambda: decider.rejected)
     metrics.gauge("fdp_backtests", "Backtests known.", lambda: len(index.backtests()))
-    return routes(Front(index, Changes(index), publish))
+    provider = provider_of(settings, _PLAN_CONNECTIONS)
+    app.stoppers.append((provider.close,))
+    return routes(Front(index, Changes(index), publish, provider))
 
 
 def _history(
     app: RoleApp, settings: Settings, partitions: dict[str, int], ids: dict[str, int], health: Health, metrics: Metrics
 ) -> dict[str, Any]:
     index = Index(settings, {name: partitions[name] for name in (SERIES, PROGRESS)})
-    client = ThetaClient(settings.theta_url, connections=settings.slots + 2)
-    fetcher = Fetcher(client, settings.slots, settings.theta_wait, observer=metrics)
+    provider = provider_of(settings, settings.slots + 2)
+    fetcher = Fetcher(provider, settings.slots, settings.theta_wait, observer=metrics)
     frames = {record.name: frame(ids[record.name]) for record in RECORDS.values()}
-    runner = Runner(Deps(settings, index, Topics(settings), fetcher, client.name, frames), partitions[SERIES])
+    runner = Runner(Deps(settings, index, Topics(settings), fetcher, provider, frames), partitions[SERIES])
     app.starters += [index.start, index.catch_up, runner.start]
     # The provider's connections last: a request that is cut off by us must not pass for a failed one.
-    app.stoppers += [(runner.stop, index.stop), (client.close,)]
+    app.stoppers += [(runner.stop, index.stop), (provider.close,)]
     series_agent(app, runner)
     health.checks["index"] = lambda: _reading(index)
     metrics.counter("fdp_rows", "Rows committed to data topics by this process.", lambda: runner.rows)
@@ -223,7 +228,7 @@ def _assignment(app: faust.App) -> str | None:
 class _TerminalWatch:
     """Asks the terminal now and then how it is, so that a probe need not wait for it."""
 
-    def __init__(self, client: ThetaClient) -> None:
+    def __init__(self, client: Provider) -> None:
         self._client = client
         self._state = "unknown"
         self._stop = threading.Event()

@@ -7,20 +7,13 @@ nor limits itself: that is the business of ``app.history.fetch``, which asks the
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
 from typing import Protocol
 
+from app.domain.limits import Limits
 from app.domain.plan import Chunk
+from app.domain.planning import Listing, Need
 from app.domain.rows import Rows
 from app.domain.series import SeriesName
-
-
-@dataclass(frozen=True, slots=True)
-class Hours:
-    """The hours of the day asked for, New York wall clock, both inclusive; None: the provider's regular hours."""
-
-    start: dt.time | None
-    end: dt.time | None
 
 
 class Provider(Protocol):
@@ -31,14 +24,34 @@ class Provider(Protocol):
         """How receipts name it."""
         ...
 
-    def fetch(self, series: SeriesName, chunk: Chunk, hours: Hours) -> Rows:
-        """The chunk's rows in the series' record type, checked, in event-time order; none is no error.
+    @property
+    def limits(self) -> Limits:
+        """The rules that plans keep to."""
+        ...
 
-        Times are UTC microseconds, prices dollars, nothing is left out or added: rows of zeros are still there.
-        Raises ``ProviderError`` in one of its kinds; ``BadTable`` for an answer that is not what was asked.
+    def refuses(self, series: SeriesName, start: dt.date) -> str | None:
+        """Why a series that begins on this session cannot be had, in one sentence; None when it may. Asks nobody."""
+        ...
+
+    def list(self, series: SeriesName, need: Need) -> Listing:
+        """A listing that planning wants. Raises as ``fetch`` does; nothing listed is no error."""
+        ...
+
+    def fetch(self, series: SeriesName, chunk: Chunk, most: int) -> Rows:
+        """The chunk's rows in the series' record type, checked.
+
+        Of a stock they are in event-time order; of an option each contract's are, and contracts may follow one
+        another. No rows are no error. Times are UTC microseconds, prices dollars, nothing is left out or added:
+        rows of zeros are still there, and so are contracts beyond those asked for where the provider does not filter.
+        Raises ``ProviderError`` in one of its kinds: ``BadTable`` for an answer that is not what was asked,
+        ``RequestTooLarge`` when the provider wants it split, and as soon as there are more than ``most`` rows.
         """
         ...
 
     def state(self) -> str:
         """One word on the provider's own connection: ``CONNECTED``, or why not. Raises nothing."""
+        ...
+
+    def close(self) -> None:
+        """Give up requests under way and let go of connections."""
         ...

@@ -21,14 +21,14 @@ from app.domain.records import FINAL, SeriesRecord
 from app.domain.schema import RECORDS
 from app.errors import PlatformError
 from app.history.fetch import Fetcher
-from app.history.owner import Deps
 from app.history.runner import Runner
+from app.history.running import Deps
 from app.kafka.index import Index
 from app.kafka.topics import PROGRESS, SERIES, Topics
 from app.kafka.writer import TransactionalWriter
 from app.main import preflight
+from app.providers import provider_of
 from app.settings import load
-from app.theta.client import ThetaClient
 from app.worker import _keep_memory_flat
 from bench.workload import Workload
 
@@ -43,10 +43,10 @@ class Platform:
         self.settings = settings = load()
         partitions, ids = preflight(settings)
         self.index = Index(settings, {name: partitions[name] for name in (SERIES, PROGRESS)})
-        self._client = ThetaClient(settings.theta_url, connections=settings.slots + 2)
+        self._client = provider_of(settings, settings.slots + 2)
         fetcher = Fetcher(self._client, settings.slots, settings.theta_wait)
         frames = {record.name: frame(ids[record.name]) for record in RECORDS.values()}
-        deps = Deps(settings, self.index, Topics(settings), fetcher, self._client.name, frames)
+        deps = Deps(settings, self.index, Topics(settings), fetcher, self._client, frames)
         self._runner = Runner(deps, partitions[SERIES])
         self._changed = threading.Event()
         self.index.on_change(self._changed.set)

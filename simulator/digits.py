@@ -55,13 +55,18 @@ def whole(values: Ints) -> list[Part]:
     return pieces
 
 
+def small(values: Array) -> list[Part]:
+    """Integers from 0 to 9,999, of any type: one look-up."""
+    return [_LAST_GROUP[values]]
+
+
 def fixed(units: Ints, decimals: Ints | int) -> list[Part]:
     """Non-negative prices in ten-thousandths of a dollar, with 1 to 4 decimals, each row its own number of them."""
     dollars, fraction = np.divmod(units, 10_000)
     return [*whole(dollars), b".", _DECIMALS[fraction + 10_000 * np.asarray(decimals)]]
 
 
-def clock(milliseconds: Ints) -> list[Part]:
+def clock(milliseconds: npt.NDArray[np.signedinteger]) -> list[Part]:
     """Milliseconds since midnight as ``HH:MM:SS`` and the fraction without the zeros at its end."""
     seconds, fraction = np.divmod(milliseconds, 1000)
     pieces: list[Part] = [_CLOCK[seconds]]

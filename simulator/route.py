@@ -47,12 +47,15 @@ START_DATE = Parameter("start_date", required=True)
 END_DATE = Parameter("end_date", required=True)
 FORMAT = Parameter("format", default="csv", allowed=("csv", "json", "ndjson", "html"))
 VENUE = Parameter("venue", default="nqb", allowed=("nqb", "utp_cta"))
+EXCLUSIVE = Parameter("exclusive", default="true", allowed=("true", "false"))
 # ``date``, or both ends of a range: which of them is required, the endpoint says.
-INTRADAY = (
+PERIOD = (
     Parameter("date"),
     Parameter("start_date"),
     Parameter("end_date"),
     Parameter("start_time", default="09:30:00"),
     Parameter("end_time", default="16:00:00"),
-    Parameter("interval", default="1s"),
 )
+INTRADAY = (*PERIOD, Parameter("interval", default="1s"))
+QUOTE = "bid_size,bid_exchange,bid,bid_condition,ask_size,ask_exchange,ask,ask_condition"
+TRADE = "sequence,ext_condition1,ext_condition2,ext_condition3,ext_condition4,condition,size,exchange,price"

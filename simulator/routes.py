@@ -7,12 +7,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from simulator import calendar, stock
+from simulator import calendar, stock, stock_ticks
+from simulator.options import OPTION_ROUTES
 from simulator.query import Parameter
-from simulator.route import END_DATE, FORMAT, INTRADAY, START_DATE, SYMBOL, VENUE, Route, columns
+from simulator.route import (
+    END_DATE,
+    EXCLUSIVE,
+    FORMAT,
+    INTRADAY,
+    PERIOD,
+    QUOTE,
+    START_DATE,
+    SYMBOL,
+    TRADE,
+    VENUE,
+    Route,
+    columns,
+)
 from simulator.tiers import Tier
 
 ROUTES = (
+    *OPTION_ROUTES,
     Route("/v3/stock/list/symbols", Tier.FREE, (FORMAT,), columns("symbol"), stock.list_symbols),
     Route(
         "/v3/stock/list/dates/{request_type}",
@@ -37,6 +52,27 @@ ROUTES = (
         (SYMBOL, *INTRADAY, VENUE, FORMAT),
         columns("timestamp,open,high,low,close,volume,count,vwap"),
         stock.ohlc,
+    ),
+    Route(
+        "/v3/stock/history/quote",
+        Tier.VALUE,
+        (SYMBOL, *INTRADAY, VENUE, FORMAT),
+        columns(f"timestamp,{QUOTE}"),
+        stock_ticks.quote,
+    ),
+    Route(
+        "/v3/stock/history/trade",
+        Tier.STANDARD,
+        (SYMBOL, *PERIOD, VENUE, FORMAT),
+        columns(f"timestamp,{TRADE}"),
+        stock_ticks.trade,
+    ),
+    Route(
+        "/v3/stock/history/trade_quote",
+        Tier.STANDARD,
+        (SYMBOL, *PERIOD, EXCLUSIVE, VENUE, FORMAT),
+        columns(f"trade_timestamp,quote_timestamp,{TRADE},{QUOTE}"),
+        stock_ticks.trade_quote,
     ),
     Route(
         "/v3/calendar/today",

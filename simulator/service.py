@@ -20,7 +20,7 @@ from simulator.formats import Format, JsonDialect, Leaf
 from simulator.ledger import Entry, Ledger
 from simulator.market import uniform
 from simulator.query import Query, refuse_v2
-from simulator.refusals import DEFAULT_TEXTS, Refusal, bad
+from simulator.refusals import DEFAULT_TEXTS, Refusal, bad, no_data
 from simulator.route import Route
 from simulator.slots import Slots
 from simulator.spoil import spoiled
@@ -168,7 +168,10 @@ class Service:
                 leaves[i] = leaf
                 if portions[i].key is not None:
                     self.cache.put((form.name, portions[i].key), leaf)
-        return [leaf for leaf in leaves if leaf is not None]
+        present = [leaf for leaf in leaves if leaf is not None]
+        if not any(map(any, present)):  # no row in any portion, such as a window in which nothing traded
+            raise no_data()
+        return present
 
     async def _lag(self, number: int) -> None:
         pause = self.options.latency_ms

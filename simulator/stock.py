@@ -9,10 +9,11 @@ import numpy as np
 
 from app.domain import sessions
 from simulator import captures, market
-from simulator.answers import Portion, Terminal, limit_days, limit_month
-from simulator.bars import Window, session_bars
+from simulator.answers import Portion, Terminal, limit_days
+from simulator.bars import session_bars
 from simulator.digits import Ints
-from simulator.instruments import FIRST_DAY, Instrument, instrument, symbols
+from simulator.instruments import Instrument, instrument, symbols
+from simulator.intraday import by_session, traded
 from simulator.market import UNIT, Draw
 from simulator.query import Query
 from simulator.refusals import bad, no_data
@@ -22,37 +23,12 @@ from simulator.tiers import Tier, admit_from
 EOD_READY = dt.time(17, 20)
 """When the current day's end-of-day row is there (reports are made at about 17:15, New York)."""
 
-_MINUTE = 60_000
 _EXCHANGES = np.array([1, 3, 7, 7, 7, 60, 65], dtype=np.int64)  # Nasdaq, NYSE, ARCA, BATS, EDGX
 
 
 def ohlc(terminal: Terminal, query: Query) -> list[Portion]:
-    """``/v3/stock/history/ohlc``: bars of each session in a day or a range of up to a month.
-
-    Below one minute for a single day only. Of the session that runs now it has what the subscription may see.
-    """
-    symbol, span = query.text("symbol"), query.date_or_range()
-    window = Window(query.time("start_time"), query.time("end_time"), query.interval())
-    if window.start > window.end:
-        raise bad(f"Invalid time range: {query.text('start_time')} is after {query.text('end_time')}")
-    if span.start != span.end and window.interval < _MINUTE:
-        raise bad(f"Interval {query.text('interval')} is only available for single day requests")
-    limit_month(span.start, span.end)
-    admit_from(terminal.tier, span.start)
-    stock = instrument(terminal.seed, symbol)
-    if stock is None:
-        raise no_data()
-    seen = terminal.now - terminal.tier.delay
-    now = ((seen.hour * 60 + seen.minute) * 60 + seen.second) * 1000 + seen.microsecond // 1000
-    portions = []
-    for session in _traded(stock, span.start, min(span.end, seen.date())):
-        if session.date < seen.date() or now > window.end:
-            portions.append(_finished(stock, session, window))
-        elif now >= window.start:
-            portions.append(_running(stock, session, window, now))
-    if not portions:
-        raise no_data()
-    return portions
+    """``/v3/stock/history/ohlc``: bars of each session in a day or a range of up to a month; see ``intraday``."""
+    return by_session(terminal, query, query.interval(), "ohlc", session_bars)
 
 
 def eod(terminal: Terminal, query: Query) -> list[Portion]:
@@ -67,7 +43,7 @@ def eod(terminal: Terminal, query: Query) -> list[Portion]:
     stock = instrument(terminal.seed, symbol)
     if stock is None:
         raise no_data()
-    days = _traded(stock, span.start, min(span.end, terminal.today))
+    days = traded(stock, span.start, min(span.end, terminal.today))
     if not days:
         raise no_data()
     return [Portion(("eod", symbol, days[0].date, days[-1].date), lambda: _end_of_day(stock, days))]
@@ -94,18 +70,6 @@ def list_dates(terminal: Terminal, query: Query) -> list[Portion]:
         return Table({"date": Texts(cells)}, len(cells))
 
     return [Portion(("dates", first, end), make)]
-
-
-def _traded(stock: Instrument, start: dt.date, end: dt.date) -> list[sessions.Session]:
-    return sessions.sessions(max(start, stock.first, FIRST_DAY), min(end, stock.last))
-
-
-def _finished(stock: Instrument, session: sessions.Session, window: Window) -> Portion:
-    return Portion(("ohlc", stock.symbol, session.date, window), lambda: session_bars(stock, session, window))
-
-
-def _running(stock: Instrument, session: sessions.Session, window: Window, now: int) -> Portion:
-    return Portion(None, lambda: session_bars(stock, session, window, now))
 
 
 def _end_of_day(stock: Instrument, days: Sequence[sessions.Session]) -> Table:

@@ -60,6 +60,29 @@ class Integers:
 
 
 @dataclass(frozen=True)
+class Codes:
+    """The vendor's numbers for conditions and exchanges, 0 to 255; or one of them that stands in every row."""
+
+    values: npt.NDArray[np.uint8] | int
+
+    def pieces(self, dialect: Dialect) -> list[Part]:
+        """Decimal text, the same in every dialect."""
+        return [str(self.values).encode()] if isinstance(self.values, int) else digits.small(self.values)
+
+
+@dataclass(frozen=True)
+class Picked:
+    """Rows of another column, by their number, in any order and repeated: each text is made only once."""
+
+    column: Column
+    rows: npt.NDArray[np.integer]
+
+    def pieces(self, dialect: Dialect) -> list[Part]:
+        """The pieces of those rows."""
+        return [part if isinstance(part, bytes) else part[self.rows] for part in self.column.pieces(dialect)]
+
+
+@dataclass(frozen=True)
 class Prices:
     """Dollars: ``units`` in ten-thousandths, shown with ``decimals`` (one number, or one a row)."""
 
@@ -76,7 +99,7 @@ class Stamps:
     """Naive New York times: a date (one, or one a row) and milliseconds since that day's midnight."""
 
     date: dt.date | Days
-    milliseconds: Ints
+    milliseconds: npt.NDArray[np.signedinteger]
 
     def pieces(self, dialect: Dialect) -> list[Part]:
         """ISO 8601 without a zone; a string in JSON."""

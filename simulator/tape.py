@@ -130,7 +130,8 @@ def _regular(stock: Instrument, session: sessions.Session, day: Day) -> Tape:
     mean = (1 - _OPENING_SHARE - _CLOSING_SHARE) * day.count / (end - begin) * _profile(end - begin)
     path = _path(rng, end - begin, day.open, day.close, stock.volatility * day.close, day.low, day.high)
     count = _counts(rng, mean)
-    count[0] += 1 + int(_OPENING_SHARE * day.count)
+    # At least four trades: the opening's open, high, low and close may all differ.
+    count[0] = max(count[0] + 1 + int(_OPENING_SHARE * day.count), 4)
     records = _trades(rng, stock, path, count, begin, (day.low, day.high))
     records.open[0] = shown(np.int64(day.open), _scale(day.open))  # type: ignore[arg-type]
     records.high[0] = max(records.high[0], records.open[0])
@@ -184,6 +185,7 @@ def _trades(
     spread = np.where(count > 2, stock.volatility * path[0] / 600 / step, 0)
     above = np.asarray(rng.standard_exponential(len(at), dtype=np.float32) * spread, dtype=np.int64) * step
     below = np.asarray(rng.standard_exponential(len(at), dtype=np.float32) * spread, dtype=np.int64) * step
+    below[(count == 3) & (above > 0)] = 0  # one trade between the first and the last is not both extremes
     higher = shown(np.minimum(np.maximum(begins, ends) + above, limits[1]), scale)
     lower = shown(np.maximum(np.minimum(begins, ends) - below, limits[0]), scale)
     high, low = np.maximum(first, last), np.minimum(first, last)

@@ -39,6 +39,11 @@ class Tier(IntEnum):
         return _FIRST_STOCK_DATE[self]
 
     @property
+    def first_option_date(self) -> dt.date:
+        """The first day of option history that the subscription may see."""
+        return _FIRST_OPTION_DATE[self]
+
+    @property
     def delay(self) -> dt.timedelta:
         """By how much data of the running session is late."""
         return dt.timedelta(minutes=15) if self <= Tier.VALUE else dt.timedelta()
@@ -50,6 +55,7 @@ _FIRST_STOCK_DATE = {
     Tier.STANDARD: dt.date(2016, 1, 1),
     Tier.PRO: dt.date(2012, 6, 1),
 }
+_FIRST_OPTION_DATE = {**_FIRST_STOCK_DATE, Tier.VALUE: dt.date(2020, 1, 1)}
 
 
 def admit(held: Tier, needed: Tier, security: str) -> None:
@@ -63,7 +69,9 @@ def admit(held: Tier, needed: Tier, security: str) -> None:
         )
 
 
-def admit_from(held: Tier, start: dt.date) -> None:
-    """Refuse a range that begins before the first access date: the whole request fails, it is not clipped."""
-    if start < held.first_stock_date:
-        raise Refusal(403, f"Invalid permissions for date. Your first access date is: {held.first_stock_date:%Y%m%d}")
+def admit_from(held: Tier, start: dt.date, first: dt.date | None = None) -> None:
+    """Refuse a range that begins before the first access date, ``first`` or else that of stocks: the whole request
+    fails, it is not clipped."""
+    first = first or held.first_stock_date
+    if start < first:
+        raise Refusal(403, f"Invalid permissions for date. Your first access date is: {first:%Y%m%d}")

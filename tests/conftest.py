@@ -53,7 +53,7 @@ def kafka_admin(broker: str) -> AdminClient:
 
 @pytest.fixture(scope="session")
 def simulator() -> Iterator[Simulator]:
-    with Simulator.in_thread(seed=7) as running:
+    with Simulator.in_thread(seed=7, tier="pro") as running:
         yield running
 
 
@@ -67,6 +67,7 @@ def platform(
         schema_registry_url=services.registry_url,
         theta_url=simulator.url,
         theta_wait=THETA_WAIT,
+        theta_tier="pro",
         state_dir=tmp_path_factory.mktemp("platform"),
     )
     local = LocalPlatform(settings)

@@ -11,7 +11,8 @@ from typing import Any
 import orjson
 
 from app.avro.request import BACKTEST_REQUEST
-from app.domain.schema import RECORDS, RecordType
+from app.domain.kinds import Column
+from app.domain.schema import RECORDS, TICK, RecordType
 
 ROOT = Path(__file__).resolve().parents[2]
 _HEAD = """# Schemas
@@ -40,10 +41,9 @@ def _pretty(schema: dict[str, Any]) -> str:
 
 
 def _section(record: RecordType) -> str:
-    interval = f"{', '.join(record.intervals)}; default {record.default_interval}" if record.intervals else "none"
-    rows = [
-        f"| `{c.name}` | {c.kind.value} | {f'`{c.source}`' if c.source else '—'} | {c.doc} |" for c in record.columns
-    ]
+    default = record.default_interval or TICK
+    interval = f"{', '.join(record.allowed_intervals)}; default {default}" if record.allowed_intervals else "none"
+    rows = [f"| `{c.name}` | {c.kind.value} | {_sources(c)} | {c.doc} |" for c in record.columns]
     return "\n".join(
         [
             f"## {record.name}",
@@ -56,6 +56,10 @@ def _section(record: RecordType) -> str:
             "",
         ]
     )
+
+
+def _sources(column: Column) -> str:
+    return ", ".join(f"`{source}`" for source in column.sources) or "—"
 
 
 def _request() -> str:

@@ -1,111 +1,170 @@
-"""What a series will ask of the provider: a pure function of the series and the exchange calendar.
+"""A plan: what a series asks of the provider, request by request, in the order in which it is written.
 
-The provider's rules (vendor pages "Request Sizing", THETA OpenAPI): an intraday range spans at most one month,
-an interval under a minute one day, an end-of-day range 365 days, all inclusive. Days on which the exchange is
-closed are not asked for where a range can do without them.
+A plan is a row of *steps*: windows of time that follow one another, each small enough to be held in memory, sorted
+and written as one. A step has one or more *chunks*: requests to the provider. A range of days that is one request
+for a stock is one for each expiration of an option, while a single day of a chain is one request for all of them.
+``app.domain.planning`` makes plans; what turns out to be too large is split here.
 """
 
 from __future__ import annotations
 
-import calendar
 import datetime as dt
 import hashlib
-from bisect import bisect_right
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import orjson
 
 from app.domain import sessions
-from app.domain.schema import INTERVAL_SECONDS
+from app.domain.contracts import Contracts, Right
+from app.domain.hours import AskedHours
 from app.domain.series import SeriesName
-
-EOD_DAYS = 365
-#: Most weekdays in a range that the provider answers at once.
-_WEEKDAYS_OF_YEAR, _WEEKDAYS_OF_MONTH = 262, 23
-#: Bytes of memory a fetched row takes: its columns, and the same again while they are parsed.
-ROW_BYTES = 160
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """One provider request: the session dates from ``start`` to ``end``, both inclusive."""
+    """One provider request: session dates and hours, all inclusive, and of an option which contracts.
+
+    ``start_time`` and ``end_time`` are New York wall clock; None: the provider's regular hours. ``contracts`` has at
+    most one expiration (none: all of them) and at most one strike. ``rows`` is an estimate.
+    """
 
     start: dt.date
     end: dt.date
     rows: int
+    start_time: dt.time | None = None
+    end_time: dt.time | None = None
+    contracts: Contracts | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A window of time of a series and the chunks that fill it; the unit of writing and of checkpoints."""
+
+    chunks: tuple[Chunk, ...]
 
     @property
-    def bytes(self) -> int:
-        """An upper estimate of the memory its answer takes."""
-        return self.rows * ROW_BYTES
+    def start(self) -> dt.date:
+        return min(chunk.start for chunk in self.chunks)
+
+    @property
+    def end(self) -> dt.date:
+        return max(chunk.end for chunk in self.chunks)
+
+    @property
+    def rows(self) -> int:
+        """An estimate."""
+        return sum(chunk.rows for chunk in self.chunks)
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The chunks of a series in event-time order; each is one step, the unit of writing and of checkpoints."""
+    """The steps of a series in event-time order."""
 
-    chunks: tuple[Chunk, ...]
+    steps: tuple[Step, ...]
 
     @cached_property
     def digest(self) -> str:
         """Names the plan in checkpoints: SHA-256 of its JSON, the first 16 hex digits."""
         return hashlib.sha256(orjson.dumps(self.as_json())).hexdigest()[:16]
 
-    def as_json(self) -> list[list[Any]]:
-        return [[c.start.isoformat(), c.end.isoformat(), c.rows] for c in self.chunks]
+    @cached_property
+    def chunks(self) -> tuple[Chunk, ...]:
+        """The chunks of all steps."""
+        return tuple(chunk for step in self.steps for chunk in step.chunks)
+
+    def chunks_before(self, step: int) -> int:
+        """How many chunks the steps before this one have."""
+        return sum(len(one.chunks) for one in self.steps[:step])
+
+    def split(self, which: Collection[int], name: SeriesName, *, whole_days: bool = False) -> Plan | None:
+        """The plan with some steps in two: their days, or their hours, or else their chunks by right.
+
+        None when one of them is as small as it can be. ``whole_days``: no session may be cut.
+        """
+        steps: list[Step] = []
+        for index, step in enumerate(self.steps):
+            parts = _split_step(step, name, whole_days) if index in which else (step,)
+            if parts is None:
+                return None
+            steps += parts
+        return Plan(tuple(steps))
+
+    def as_json(self) -> list[list[list[Any]]]:
+        return [[_chunk_json(chunk) for chunk in step.chunks] for step in self.steps]
 
     @classmethod
-    def from_json(cls, rows: list[list[Any]]) -> Plan:
-        return cls(tuple(Chunk(dt.date.fromisoformat(a), dt.date.fromisoformat(b), n) for a, b, n in rows))
+    def from_json(cls, steps: list[list[list[Any]]]) -> Plan:
+        return cls(tuple(Step(tuple(_chunk_from_json(chunk) for chunk in step)) for step in steps))
 
 
-def plan_series(
-    name: SeriesName, start: dt.date, end: dt.date, start_time: dt.time | None, end_time: dt.time | None
-) -> Plan:
-    """The plan of a stock series over the session dates ``start`` to ``end``, both inclusive."""
-    return Plan(tuple(_chunks(name, start, end, start_time, end_time)))
+def has_two_rights(chunk: Chunk) -> bool:
+    """Whether a chunk asks for calls and puts."""
+    return chunk.contracts is not None and chunk.contracts.right == "both"
 
 
-def largest_chunk(name: SeriesName, start_time: dt.time | None, end_time: dt.time | None) -> int:
-    """Bytes that no chunk of such a series exceeds, without planning it."""
-    if name.interval is None:
-        days = _WEEKDAYS_OF_YEAR
-    else:
-        days = 1 if INTERVAL_SECONDS[name.interval] < 60 else _WEEKDAYS_OF_MONTH
-    return days * _rows_per_day(name, start_time, end_time) * ROW_BYTES
+def _split_step(step: Step, name: SeriesName, whole_days: bool) -> tuple[Step, ...] | None:
+    days = [session.date for session in sessions.sessions(step.start, step.end)]
+    if len(days) > 1:
+        middle = days[len(days) // 2]
+        return (
+            _cut_step(step, step.start, middle - dt.timedelta(days=1)),
+            _cut_step(step, middle, step.end),
+        )
+    first = step.chunks[0]
+    chunks = step.chunks
+    hours = AskedHours(name, first.start_time, first.end_time)
+    if not whole_days and name.record.has_hours and hours.stop - hours.begin >= max(hours.grid, 1000):
+        return tuple(
+            Step(tuple(replace(c, start_time=begin, end_time=end, rows=-(-c.rows // 2)) for c in chunks))
+            for begin, end in hours.windows(2)
+        )
+    if not any(map(has_two_rights, chunks)):
+        return None
+    return (Step(tuple(half for chunk in chunks for half in _by_right(chunk))),)
 
 
-def _chunks(
-    name: SeriesName, start: dt.date, end: dt.date, start_time: dt.time | None, end_time: dt.time | None
-) -> Iterator[Chunk]:
-    days = [session.date for session in sessions.sessions(start, end)]
-    per_day = _rows_per_day(name, start_time, end_time)
-    at = 0
-    while at < len(days):
-        stop = bisect_right(days, _last_of_request(name, days[at]))
-        yield Chunk(days[at], days[stop - 1], (stop - at) * per_day)
-        at = stop
+def _by_right(chunk: Chunk) -> list[Chunk]:
+    if chunk.contracts is None or chunk.contracts.right != "both":
+        return [chunk]
+    rights: tuple[Right, ...] = ("call", "put")
+    return [
+        replace(chunk, contracts=replace(chunk.contracts, right=right), rows=-(-chunk.rows // 2)) for right in rights
+    ]
 
 
-def _last_of_request(name: SeriesName, first: dt.date) -> dt.date:
-    if name.interval is None:
-        return first + dt.timedelta(days=EOD_DAYS - 1)
-    if INTERVAL_SECONDS[name.interval] < 60:
-        return first
-    year, month = (first.year, first.month + 1) if first.month < 12 else (first.year + 1, 1)
-    # The day before the same day of the next month: at most one month by whichever way it is counted.
-    if first.day > calendar.monthrange(year, month)[1]:
-        return dt.date(year, month, calendar.monthrange(year, month)[1]) - dt.timedelta(days=1)
-    return dt.date(year, month, first.day) - dt.timedelta(days=1)
+def _cut_step(step: Step, start: dt.date, end: dt.date) -> Step:
+    cut = [_cut_days(chunk, start, end) for chunk in step.chunks]
+    return Step(tuple(chunk for chunk in cut if chunk is not None))
 
 
-def _rows_per_day(name: SeriesName, start_time: dt.time | None, end_time: dt.time | None) -> int:
-    """Rows of one session: the provider's grid runs from start to end, both inclusive."""
-    if name.interval is None:
-        return 1
-    begin, stop = start_time or sessions.OPEN, end_time or sessions.CLOSE
-    seconds = (stop.hour - begin.hour) * 3600 + (stop.minute - begin.minute) * 60 + stop.second - begin.second
-    return seconds // INTERVAL_SECONDS[name.interval] + 1
+def _cut_days(chunk: Chunk, start: dt.date, end: dt.date) -> Chunk | None:
+    start, end = max(start, chunk.start), min(end, chunk.end)
+    days = [session.date for session in sessions.sessions(start, end)] if start <= end else []
+    if not days:
+        return None
+    whole = len(sessions.sessions(chunk.start, chunk.end))
+    return replace(chunk, start=days[0], end=days[-1], rows=-(-chunk.rows * len(days) // whole))
+
+
+def _chunk_json(chunk: Chunk) -> list[Any]:
+    found: list[Any] = [chunk.start.isoformat(), chunk.end.isoformat(), chunk.rows]
+    if chunk.contracts is not None or chunk.start_time or chunk.end_time:
+        found += [chunk.start_time and chunk.start_time.isoformat(), chunk.end_time and chunk.end_time.isoformat()]
+    if chunk.contracts is not None:
+        found.append(chunk.contracts.as_json())
+    return found
+
+
+def _chunk_from_json(row: list[Any]) -> Chunk:
+    begin, stop, contracts = (row[3:] + [None] * 3)[:3]
+    return Chunk(
+        dt.date.fromisoformat(row[0]),
+        dt.date.fromisoformat(row[1]),
+        row[2],
+        begin and dt.time.fromisoformat(begin),
+        stop and dt.time.fromisoformat(stop),
+        contracts and Contracts.from_json(contracts),
+    )

@@ -62,10 +62,17 @@ def iso(micros: int) -> str:
     return moment.isoformat().replace("+00:00", "Z")
 
 
-def session_report(start: dt.date, end: dt.date, rows: Mapping[dt.date, int]) -> list[dict[str, Any]]:
-    """Every weekday of the range with its rows and what became of it. A half-day with rows is ``early_close``."""
+def session_report(
+    start: dt.date, end: dt.date, rows: Mapping[dt.date, int], missing: Mapping[dt.date, int]
+) -> list[dict[str, Any]]:
+    """Every weekday of the range with its rows and what became of it. A half-day with rows is ``early_close``.
+
+    ``missing`` stands only where the provider left out bars of its grid: what is not there is then neither a closed
+    market nor a minute without a trade, for which it sends zeros.
+    """
     return [
         {"date": day.isoformat(), "rows": rows.get(day, 0), "status": _status(day, rows.get(day, 0))}
+        | ({"missing": missing[day]} if missing.get(day) else {})
         for day in sorted({*sessions.weekdays(start, end), *rows})
     ]
 

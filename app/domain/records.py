@@ -6,13 +6,19 @@ another run do not count, so an id can be used again. Times of day are New York,
 
 from __future__ import annotations
 
+import base64
 import datetime as dt
+import zlib
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 import orjson
 
-from app.domain.request import Backtest, EmptyBars, parse_request
+from app.domain.checking import parse_request
+from app.domain.contracts import Contracts
+from app.domain.plan import Plan
+from app.domain.request import Backtest, EmptyBars
 from app.domain.series import SeriesName
 
 #: Key in ``backtests`` of the highest decided offset of ``requests``.
@@ -20,6 +26,8 @@ POSITION_KEY = "@position"
 PLAN_SUFFIX = "#plan"
 PART_SUFFIX = "#part-"
 DELETING_SUFFIX = "#deleting"
+#: Bytes of JSON from which on a plan is compressed.
+_LONG_PLAN = 65_536
 
 SeriesState = Literal["accepted", "running", "complete", "failed", "cancelled"]
 FINAL: frozenset[str] = frozenset({"complete", "failed", "cancelled"})
@@ -69,6 +77,7 @@ class SeriesRecord:
     start_time: dt.time | None
     end_time: dt.time | None
     retain_days: int | None
+    contracts: Contracts | None = None
 
     @property
     def name(self) -> SeriesName:
@@ -77,6 +86,7 @@ class SeriesRecord:
     def encode(self) -> bytes:
         body = asdict(self)
         del body["topic"]
+        body["contracts"] = self.contracts and self.contracts.as_json()
         return orjson.dumps(body)
 
     @classmethod
@@ -86,6 +96,8 @@ class SeriesRecord:
             body[name] = dt.date.fromisoformat(body[name])
         for name in ("start_time", "end_time"):
             body[name] = body[name] and dt.time.fromisoformat(body[name])
+        # Records of stocks from before there were options do not have it.
+        body["contracts"] = body.get("contracts") and Contracts.from_json(body["contracts"])
         return cls(topic=topic, **body)
 
 
@@ -104,6 +116,7 @@ def series_records(record: BacktestRecord) -> list[SeriesRecord]:
             start_time=entry.start_time,
             end_time=entry.end_time,
             retain_days=backtest.retain_days,
+            contracts=entry.contracts,
         )
         for order, (name, entry) in enumerate(backtest.members())
     ]
@@ -111,19 +124,31 @@ def series_records(record: BacktestRecord) -> list[SeriesRecord]:
 
 @dataclass(frozen=True, slots=True)
 class PlanRecord:
-    """The plan of a run and the id of the topic it writes to, recorded before the first row."""
+    """The plan of a run and the id of the topic it writes to, recorded before the first row.
+
+    A step that is split later is recorded anew, in the transaction of the first row that follows from it. Long plans
+    are compressed: a record has to fit a message.
+    """
 
     run: int
     digest: str
     topic_id: str
-    chunks: list[list[Any]]
+    plan: Plan
 
     def encode(self) -> bytes:
-        return orjson.dumps(asdict(self))
+        steps = orjson.dumps(self.plan.as_json())
+        body: dict[str, Any] = {"run": self.run, "digest": self.digest, "topic_id": self.topic_id}
+        if len(steps) < _LONG_PLAN:
+            return orjson.dumps({**body, "steps": orjson.Fragment(steps)})
+        return orjson.dumps({**body, "deflated": base64.b64encode(zlib.compress(steps)).decode()})
 
     @classmethod
     def decode(cls, value: bytes) -> PlanRecord:
-        return cls(**orjson.loads(value))
+        body = orjson.loads(value)
+        steps = body.get("steps")
+        if steps is None:
+            steps = orjson.loads(zlib.decompress(base64.b64decode(body["deflated"])))
+        return cls(body["run"], body["digest"], body["topic_id"], Plan.from_json(steps))
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +166,7 @@ class Checkpoint:
     plan: str
     chunks_done: int
     chunks_total: int
+    steps_done: int = 0
     rows: int = 0
     empty_bars: int = 0
     first: int | None = None
@@ -175,10 +201,33 @@ def part_key(topic: str, step: int) -> str:
     return f"{topic}{PART_SUFFIX}{step}"
 
 
-def encode_part(run: int, rows: dict[int, int]) -> bytes:
-    """Rows per New York date, as days since 1970."""
-    return orjson.dumps({"run": run, "rows": {str(day): count for day, count in rows.items()}})
+@dataclass(frozen=True, slots=True)
+class SessionCounts:
+    """Rows written by New York date (days since 1970), and bars that the provider left out of its grid."""
+
+    rows: Mapping[int, int]
+    missing: Mapping[int, int]
+
+    def plus(self, other: SessionCounts) -> SessionCounts:
+        return SessionCounts(_sum(self.rows, other.rows), _sum(self.missing, other.missing))
 
 
-def decode_part(value: bytes) -> dict[int, int]:
-    return {int(day): count for day, count in orjson.loads(value)["rows"].items()}
+NO_COUNTS = SessionCounts({}, {})
+
+
+def encode_part(run: int, counts: SessionCounts) -> bytes:
+    body = {"run": run, "rows": _keyed(counts.rows)}
+    return orjson.dumps(body | ({"missing": _keyed(counts.missing)} if counts.missing else {}))
+
+
+def decode_part(value: bytes) -> SessionCounts:
+    body = orjson.loads(value)
+    return SessionCounts(*({int(day): n for day, n in body.get(name, {}).items()} for name in ("rows", "missing")))
+
+
+def _keyed(counts: Mapping[int, int]) -> dict[str, int]:
+    return {str(day): count for day, count in counts.items()}
+
+
+def _sum(one: Mapping[int, int], other: Mapping[int, int]) -> dict[int, int]:
+    return {day: one.get(day, 0) + other.get(day, 0) for day in {**one, **other}}

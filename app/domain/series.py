@@ -11,11 +11,13 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from app.domain.contracts import LONGEST_ROOT
 from app.domain.schema import INTERVAL_SECONDS, RECORDS, Asset, Interval, RecordType, Schema
 from app.errors import InvalidRequest
 
 #: Beside letters and digits: the marks of classes, preferreds, warrants, units and rights.
 SYMBOL_RULE = "1 to 16 letters, digits and . / - + = ^, beginning with a letter or digit"
+ROOT_RULE = f"{SYMBOL_RULE}, at most {LONGEST_ROOT} of them"
 _SYMBOL = re.compile(r"[A-Z0-9](?:[A-Z0-9/+=^-]|\.(?=[A-Z0-9])){0,15}")
 _ESCAPE = re.compile(r"\.\.([0-9a-f]{2})")
 _ID = re.compile(r"[a-z0-9][a-z0-9.-]{0,63}")
@@ -34,6 +36,11 @@ def canonical_symbol(text: str) -> str | None:
     return symbol if text.isascii() and _SYMBOL.fullmatch(symbol) else None
 
 
+def is_symbol_of(asset: Asset, symbol: str) -> bool:
+    """Whether an asset's symbols may look like this canonical one: a root has to fit an OCC symbol."""
+    return asset == "stock" or len(symbol) <= LONGEST_ROOT
+
+
 def is_backtest_id(text: str) -> bool:
     return _ID.fullmatch(text) is not None
 
@@ -49,7 +56,7 @@ def part_to_symbol(part: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class SeriesName:
-    """What names a series. ``backtest_id`` is None for a live one, ``interval`` for schemas without."""
+    """What names a series. ``backtest_id`` is None for a live one, ``interval`` for ticks and schemas without."""
 
     asset: Asset
     symbol: str
@@ -77,7 +84,7 @@ class SeriesName:
         symbol = part_to_symbol(parts["symbol"])
         name = cls(parts["asset"], symbol, parts["schema"], parts["interval"], parts["backtest_id"])
         record = RECORDS.get((name.asset, name.schema))
-        known = record is not None and (name.interval in record.intervals or not (record.intervals or name.interval))
+        known = record is not None and record.takes(name.interval) and is_symbol_of(name.asset, symbol)
         if not known or canonical_symbol(symbol) != symbol or name.topic != topic:
             raise InvalidRequest.of("topic", f"{topic!r} is not the name of a data topic")
         return name

@@ -20,6 +20,8 @@ NEW_YORK = ZoneInfo("America/New_York")
 OPEN = dt.time(9, 30)
 CLOSE = dt.time(16, 0)
 EARLY_CLOSE = dt.time(13, 0)
+#: On half-days options of the eligible classes trade a quarter of an hour longer (THETA API 3.4, calendar).
+OPTION_EARLY_CLOSE = dt.time(13, 15)
 
 DayType = Literal["open", "early_close", "full_close", "weekend"]
 
@@ -36,6 +38,11 @@ class Session:
     def early(self) -> bool:
         """Whether the session is a half-day."""
         return self.close < CLOSE
+
+    @property
+    def option_close(self) -> dt.time:
+        """When its options stop trading."""
+        return OPTION_EARLY_CLOSE if self.early else self.close
 
     @property
     def closed_at(self) -> dt.datetime:

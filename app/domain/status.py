@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any, Literal
 
-from app.domain.plan import plan_series
+from app.domain.limits import Limits
+from app.domain.planning import plan_series
 from app.domain.records import FINAL, BacktestRecord, Checkpoint
-from app.domain.schema import Interval, Schema
+from app.domain.request import SeriesRequest
 from app.domain.series import SeriesName
 
 BacktestState = Literal["accepted", "running", "complete", "partial", "failed", "cancelled"]
@@ -30,9 +31,10 @@ def backtest_state(series: list[str]) -> BacktestState:
 
 
 def status(
-    record: BacktestRecord, checkpoint: Callable[[str, int], Checkpoint | None], now: dt.datetime
+    record: BacktestRecord, checkpoint: Callable[[str, int], Checkpoint | None], now: dt.datetime, limits: Limits
 ) -> dict[str, Any]:
-    """The state of a backtest and of each series, as the coordinator tells it. ``now`` is for the estimate."""
+    """The state of a backtest and of each series, as the coordinator tells it. ``now`` is for the estimate, and the
+    provider's ``limits`` are for series that have not begun."""
     series: list[dict[str, Any]] = []
     rows = done = total = 0
     for name, entry in record.backtest.members():
@@ -44,13 +46,7 @@ def status(
         series.append(one)
         rows += one["rows"]
         done += found.chunks_done if found else 0
-        total += (
-            found.chunks_total
-            if found
-            else _chunks(
-                name.schema, name.interval, record.backtest.start, record.backtest.end, entry.start_time, entry.end_time
-            )
-        )
+        total += found.chunks_total if found else _chunks(entry, record.backtest.start, record.backtest.end, limits)
     state = backtest_state([one["state"] for one in series])
     eta = None
     if state == "running" and done:
@@ -65,16 +61,10 @@ def status(
 
 
 @lru_cache(maxsize=1024)
-def _chunks(
-    schema: Schema,
-    interval: Interval | None,
-    start: dt.date,
-    end: dt.date,
-    start_time: dt.time | None,
-    end_time: dt.time | None,
-) -> int:
-    """How many chunks such a series has; the same for every symbol."""
-    return len(plan_series(SeriesName("stock", "A", schema, interval, None), start, end, start_time, end_time).chunks)
+def _chunks(entry: SeriesRequest, start: dt.date, end: dt.date, limits: Limits) -> int:
+    """About how many chunks each series of an entry has; the same for every symbol."""
+    name = SeriesName(entry.asset, "A", entry.schema, entry.interval, None)
+    return len(plan_series(name, start, end, entry.start_time, entry.end_time, limits, entry.contracts).chunks)
 
 
 def receipts_wanted(found: Mapping[str, Any], run: int) -> dict[str, int]:

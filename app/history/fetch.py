@@ -1,8 +1,9 @@
 """Fetching: the chunks of all running series, ahead of the writers, under a limit and a byte budget.
 
-A series' head chunk, the one its writer waits for, is always admitted; later chunks only while the budget has
-room. So no retry of a head ever waits for room that later chunks hold. Budget is reserved before a request goes
-out and given back when its rows are committed. A chunk that waits for its next attempt holds no slot.
+A series' head step, the one its writer waits for, is always admitted, and so are the listings that its plan wants;
+later steps only while the budget has room. So no retry of a head ever waits for room that later steps hold. Budget
+is reserved before a request goes out and given back when its rows are committed. A request that waits for its next
+attempt holds no slot.
 """
 
 from __future__ import annotations
@@ -12,61 +13,21 @@ import random
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import replace
 
-from app.domain.bars import process_bars, rows_by_session
-from app.domain.plan import Chunk, Plan
-from app.domain.records import SeriesRecord
+from app.domain.planning import step_bytes
 from app.domain.rows import Rows
-from app.errors import PlatformError, ProviderBusy, ProviderError
+from app.errors import ProviderBusy, ProviderError, RequestTooLarge
 from app.history.slots import Slots
-from app.provider import Hours, Provider
+from app.history.work import MOST_ROWS, Attempt, Fetched, ListingWork, SeriesFetch, StepWork, Work, assemble, kept
+from app.provider import Provider
 
 logger = logging.getLogger(__name__)
 
 FEW = 3
-BUDGET = 64 * 1024 * 1024
+BUDGET = 96 * 1024 * 1024
 _FIRST_DELAY, _LONGEST_DELAY = 0.25, 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class Fetched:
-    """The processed rows of one chunk: what a step writes. ``sessions``: rows per New York date, days since 1970."""
-
-    index: int
-    rows: Rows
-    empty_bars: int
-    sessions: dict[int, int]
-
-
-@dataclass(slots=True)
-class _Attempt:
-    """What became of a chunk so far."""
-
-    tries: int = 0
-    glitches: int = 0
-    waiting_since: float | None = None
-    not_before: float = 0.0
-
-
-class SeriesFetch:
-    """One running series as the fetcher sees it: which chunks are asked for, there, or still to come."""
-
-    def __init__(self, record: SeriesRecord, plan: Plan, first: int, on_ready: Callable[[], None]) -> None:
-        self.record = record
-        self.plan = plan
-        self.name = record.name
-        self.hours = Hours(record.start_time, record.end_time)
-        self.head = first
-        self.next = first
-        self.done: dict[int, Fetched] = {}
-        self.attempts: dict[int, _Attempt] = {}
-        self.delayed: deque[int] = deque()
-        self.failure: PlatformError | None = None
-        #: The first chunk that was given up; only those before it are still worth fetching.
-        self.end = len(plan.chunks)
-        self.on_ready = on_ready
+_Job = tuple[SeriesFetch, Work, int]
 
 
 class Fetcher:
@@ -119,6 +80,11 @@ class Fetcher:
     def limit(self) -> int:
         return self._slots.limit
 
+    @property
+    def reserved(self) -> int:
+        """Bytes of the budget in use."""
+        return self._reserved
+
     def add(self, series: SeriesFetch) -> None:
         with self._changed:
             self._series.append(series)
@@ -129,28 +95,29 @@ class Fetcher:
         with self._changed:
             if series in self._series:
                 self._series.remove(series)
-            for index in (*series.done, *series.delayed):
-                self._reserved -= series.plan.chunks[index].bytes
-            series.done.clear()
-            series.delayed.clear()
+                self._reserved -= sum(work.reserved for work in series.begun())
             self._changed.notify_all()
 
     def take(self, series: SeriesFetch) -> Fetched | None:
-        """The head chunk, if it is there. Raises the ``PlatformError`` that ended the series' fetching."""
+        """The head step, if it is there. Raises the ``PlatformError`` that ended the series' fetching."""
         with self._changed:
-            fetched = series.done.pop(series.head, None)
-            if fetched is not None:
-                series.head += 1
-                self._changed.notify_all()
-                return fetched
-            if series.failure is not None and series.head == series.end:
+            if series.plan is not None and series.head < series.end:
+                work = series.work(series.head)
+                if work.fetched is not None:
+                    fetched = replace(work.fetched, index=series.head, plan=series.plan, reserved=work.reserved)
+                    work.fetched, work.reserved = None, 0
+                    series.head += 1
+                    series.front = max(series.front, series.head)
+                    self._changed.notify_all()
+                    return fetched
+            if series.failure is not None and series.head >= series.end:
                 raise series.failure
             return None
 
-    def release(self, chunk: Chunk) -> None:
-        """A taken chunk is committed or given up: its bytes are free again."""
+    def release(self, fetched: Fetched) -> None:
+        """A taken step is committed or given up: its bytes are free again."""
         with self._changed:
-            self._reserved -= chunk.bytes
+            self._reserved -= fetched.reserved
             self._changed.notify_all()
 
     def _work(self) -> None:
@@ -163,102 +130,170 @@ class Fetcher:
                     self._changed.wait(self._next_due())
                     job = self._pick()
                 self._in_flight += 1
-            series, index = job
             try:
-                self._fetch(series, index)
+                self._do(job)
             finally:
                 with self._changed:
                     self._in_flight -= 1
                     self._changed.notify_all()
-            series.on_ready()
+            job[0].on_ready()
+
+    # --- choosing -------------------------------------------------------------------------------------------
 
     def _next_due(self) -> float | None:
-        """Seconds until a delayed chunk may be tried again; None where only a change can help."""
+        """Seconds until a delayed request may be tried again; None where only a change can help."""
         if self._in_flight >= self._slots.limit:
             return None
-        due = [s.attempts[i].not_before for s in self._series for i in s.delayed if i < s.end]
+        due = [
+            work.attempts[i].not_before
+            for series in self._series
+            for work in ([series.listing] if series.listing else series.begun())
+            for i in work.delayed
+        ]
         return max(0.01, min(due) - time.monotonic()) if due else None
 
-    def _pick(self) -> tuple[SeriesFetch, int] | None:
+    def _pick(self) -> _Job | None:
         if self._stopped or self._in_flight >= self._slots.limit:
             return None
         return self._pick_where(heads=True) or self._pick_where(heads=False)
 
-    def _pick_where(self, *, heads: bool) -> tuple[SeriesFetch, int] | None:
+    def _pick_where(self, *, heads: bool) -> _Job | None:
         now = time.monotonic()
         for _ in range(len(self._series)):
             series = self._series[0]
             self._series.rotate(-1)
-            due = [i for i in series.delayed if i < series.end and series.attempts[i].not_before <= now]
-            index = next((i for i in due if (i == series.head) == heads), None)
-            if index is not None:
-                # Its bytes are reserved since its first attempt.
-                series.delayed.remove(index)
-                return series, index
-            index = series.next
-            if index >= series.end or (index == series.head) != heads:
-                continue
-            size = series.plan.chunks[index].bytes
-            if heads or self._reserved + size <= self._budget:
-                self._reserved += size
-                series.next += 1
-                series.attempts[index] = _Attempt()
-                return series, index
+            found = self._head_of(series, now) if heads else self._ahead_of(series, now)
+            if found is not None:
+                return series, *found
         return None
 
-    def _fetch(self, series: SeriesFetch, index: int) -> None:
-        chunk = series.plan.chunks[index]
+    def _head_of(self, series: SeriesFetch, now: float) -> tuple[Work, int] | None:
+        if series.listing is not None:
+            return None if series.failure else self._from(series, series.listing, now)
+        if series.head >= series.end:
+            return None
+        series.reach = max(series.reach, series.head + 1)
+        return self._from(series, series.work(series.head), now)
+
+    def _ahead_of(self, series: SeriesFetch, now: float) -> tuple[Work, int] | None:
+        if series.listing is not None:
+            return None
+        for index in range(series.head + 1, min(series.reach, series.end)):
+            work = series.work(index)
+            if (again := work.due(now)) is not None:
+                work.delayed.remove(again)
+                return work, again
+        while series.front < series.end:
+            work = series.work(series.front)
+            if work.next < work.count:
+                if series.front == series.head:
+                    # The head itself is chosen before all that is ahead.
+                    return None
+                if self._reserved + series.bytes_of(work, work.next) > self._budget:
+                    return None
+                series.reach = max(series.reach, series.front + 1)
+                return self._from(series, work, now)
+            series.front += 1
+        return None
+
+    def _from(self, series: SeriesFetch, work: Work, now: float) -> tuple[Work, int] | None:
+        again = work.due(now)
+        if again is not None:
+            # Its bytes are reserved since its first attempt.
+            work.delayed.remove(again)
+            return work, again
+        if work.next >= work.count:
+            return None
+        index = work.next
+        work.next += 1
+        work.attempts[index] = Attempt()
+        if isinstance(work, StepWork):
+            self._reserve(work, series.bytes_of(work, index))
+        return work, index
+
+    def _reserve(self, work: Work, size: int) -> None:
+        work.reserved += size
+        self._reserved += size
+
+    # --- doing ----------------------------------------------------------------------------------------------
+
+    def _do(self, job: _Job) -> None:
+        series, work, index = job
         begun = time.monotonic()
+        count = 0
         try:
-            rows = self._provider.fetch(series.name, chunk, series.hours)
-            sent = len(rows)
-            empty = 0
-            if series.record.name.schema == "ohlcv":
-                rows, empty = process_bars(rows, series.record.empty_bars)
-            fetched = Fetched(index, rows, empty, rows_by_session(rows))
+            if isinstance(work, StepWork):
+                rows = self._provider.fetch(series.name, work.step.chunks[index], MOST_ROWS)
+                count = len(rows)
+                self._observer.fetched(time.monotonic() - begun, count, None)
+                self._chunk_done(series, work, index, kept(rows, series.record.contracts))
+            elif isinstance(work, ListingWork):
+                listing = self._provider.list(series.name, work.wanted[index])
+                self._observer.fetched(time.monotonic() - begun, 0, None)
+                work.found[work.wanted[index]] = listing
+                self._listing_done(series, work)
         except ProviderError as error:
             self._observer.fetched(time.monotonic() - begun, 0, error)
-            self._failed(series, index, error)
+            self._failed(series, work, index, error)
         except Exception as error:
-            logger.exception("%s: a chunk could not be processed", series.record.topic)
-            self._failed(series, index, ProviderError(f"the answer could not be processed: {error!r}"))
-        else:
-            self._observer.fetched(time.monotonic() - begun, sent, None)
-            with self._changed:
-                if series in self._series:
-                    series.done[index] = fetched
-                    series.attempts.pop(index, None)
-                else:
-                    self._reserved -= chunk.bytes
+            logger.exception("%s: an answer could not be processed", series.record.topic)
+            self._failed(series, work, index, ProviderError(f"the answer could not be processed: {error!r}"))
 
-    def _failed(self, series: SeriesFetch, index: int, error: ProviderError) -> None:
+    def _chunk_done(self, series: SeriesFetch, work: StepWork, index: int, rows: Rows) -> None:
+        with self._changed:
+            if not self._wants(series, work):
+                return
+            # From here on what is known counts, and no longer what was estimated.
+            self._reserve(work, step_bytes(series.name, len(rows)) - series.bytes_of(work, index))
+            work.parts[index] = rows
+            work.left -= 1
+            if work.left:
+                return
+        found, empty, counts = assemble(series, work)
+        with self._changed:
+            if self._wants(series, work):
+                assert series.plan is not None
+                work.fetched = Fetched(0, series.plan, found, empty, counts, 0)
+
+    def _listing_done(self, series: SeriesFetch, work: ListingWork) -> None:
+        with self._changed:
+            work.left -= 1
+            if work.left or not self._wants(series, work):
+                return
+        plan = series.make_plan()
+        with self._changed:
+            if self._wants(series, work):
+                series.set_plan(plan)
+                self._changed.notify_all()
+
+    def _wants(self, series: SeriesFetch, work: Work) -> bool:
+        return series in self._series and series.has(work)
+
+    def _failed(self, series: SeriesFetch, work: Work, index: int, error: ProviderError) -> None:
         now = time.monotonic()
         with self._changed:
-            if series not in self._series:
-                self._reserved -= series.plan.chunks[index].bytes
+            if not self._wants(series, work):
                 return
             if isinstance(error, ProviderBusy):
                 self._slots.busy()
-            attempt = series.attempts[index]
-            attempt.tries += 1
-            delay = min(_LONGEST_DELAY, _FIRST_DELAY * 2 ** min(attempt.tries - 1, 10)) * random.uniform(0.5, 1.0)
-            if error.patience == "wait":
-                attempt.waiting_since = attempt.waiting_since or now
-                left = attempt.waiting_since + self._theta_wait - now
-                # The last look is at the end of the time, not a delay before it.
-                retry, delay = left > 0, min(delay, max(left, 0.01))
-            else:
-                # What was waited for before does not count: a terminal that comes back often stumbles first.
-                attempt.waiting_since = None
-                attempt.glitches += 1
-                retry = error.patience == "few" and attempt.glitches <= FEW
+            if isinstance(error, RequestTooLarge) and isinstance(work, StepWork):
+                reserved = work.reserved
+                if series.split(work):
+                    self._reserved -= reserved
+                    logger.info("%s: a step is split in two: %s", series.record.topic, error)
+                    return
+                error = RequestTooLarge(
+                    f"{error}; it cannot be split further: ask for fewer contracts or a longer interval",
+                    status=error.status,
+                    url=error.url,
+                )
+            attempt = work.attempts[index]
+            retry, delay = self._again(attempt, error, now)
             if retry:
                 attempt.not_before = now + delay
-                series.delayed.append(index)
+                work.delayed.append(index)
             else:
-                self._reserved -= series.plan.chunks[index].bytes
-                if index < series.end:
-                    series.failure, series.end = error, index
+                self._give_up(series, work, error)
         logger.log(
             logging.INFO if retry else logging.WARNING,
             "%s: attempt %d failed%s: %s",
@@ -267,6 +302,27 @@ class Fetcher:
             f", again in {delay:.1f} s" if retry else "",
             error,
         )
+
+    def _again(self, attempt: Attempt, error: ProviderError, now: float) -> tuple[bool, float]:
+        """Whether to try again, and after how many seconds."""
+        attempt.tries += 1
+        delay = min(_LONGEST_DELAY, _FIRST_DELAY * 2 ** min(attempt.tries - 1, 10)) * random.uniform(0.5, 1.0)
+        if error.patience == "wait":
+            attempt.waiting_since = attempt.waiting_since or now
+            left = attempt.waiting_since + self._theta_wait - now
+            # The last look is at the end of the time, not a delay before it.
+            return left > 0, min(delay, max(left, 0.01))
+        # What was waited for before does not count: a terminal that comes back often stumbles first.
+        attempt.waiting_since = None
+        attempt.glitches += 1
+        return error.patience == "few" and attempt.glitches <= FEW, delay
+
+    def _give_up(self, series: SeriesFetch, work: Work, error: ProviderError) -> None:
+        index = series.index_of(work)
+        if series.failure is None or index < series.end:
+            series.failure, series.end = error, index
+        self._reserved -= work.reserved
+        work.reserved = 0
 
 
 class Observer:

@@ -13,10 +13,11 @@ from collections import defaultdict
 from collections.abc import Iterable
 from itertools import zip_longest
 
-from app.domain.plan import largest_chunk
+from app.domain.planning import largest_step
 from app.domain.records import SeriesRecord
 from app.history.fetch import BUDGET
-from app.history.owner import Deps, PartitionOwner
+from app.history.owner import PartitionOwner
+from app.history.running import Deps
 
 logger = logging.getLogger(__name__)
 
@@ -115,7 +116,7 @@ class Runner:
         for partition, record in self._in_turns(self._deps.index.unfinished(free)):
             if room <= 0:
                 return
-            size = largest_chunk(record.name, record.start_time, record.end_time)
+            size = largest_step(record.name, record.start_time, record.end_time, record.contracts)
             # One series always runs, whatever its size; beyond that every head must fit the budget.
             if used and used + size > BUDGET:
                 return

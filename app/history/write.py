@@ -7,15 +7,25 @@ committed the draft becomes the state, and when it is aborted nothing has happen
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from app.avro.encode import encode
+from app.domain.contracts import occ_keys
 from app.domain.plan import Plan
 from app.domain.receipt import BLOCK, BodyDigest, Receipt, session_report
-from app.domain.records import Checkpoint, SeriesRecord, encode_part, part_key
+from app.domain.records import (
+    NO_COUNTS,
+    Checkpoint,
+    PlanRecord,
+    SeriesRecord,
+    SessionCounts,
+    encode_part,
+    part_key,
+    plan_key,
+)
+from app.domain.rows import Rows
 from app.domain.times import date_of
-from app.history.fetch import Fetched
+from app.history.work import Fetched
 from app.kafka.topics import PROGRESS
 from app.kafka.writer import Mark, TransactionalWriter
 
@@ -26,8 +36,9 @@ FRAME_BYTES = 5
 class State:
     """What of a series is in its topic: counts, digest, and the offsets that a new owner needs."""
 
+    plan: Plan | None = None
     digest: BodyDigest = field(default_factory=BodyDigest)
-    chunks: int = 0
+    steps: int = 0
     rows: int = 0
     empty_bars: int = 0
     first: int | None = None
@@ -35,12 +46,18 @@ class State:
     first_offset: int = 0
     next_offset: int = 0
     part_offset: int = 0
-    sessions: dict[int, int] = field(default_factory=dict)
+    counts: SessionCounts = NO_COUNTS
+
+    @property
+    def complete(self) -> bool:
+        """Whether every step of the plan is in."""
+        return self.plan is not None and self.steps == len(self.plan.steps)
 
     def copy(self) -> State:
         return State(
+            self.plan,
             self.digest.copy(),
-            self.chunks,
+            self.steps,
             self.rows,
             self.empty_bars,
             self.first,
@@ -48,14 +65,15 @@ class State:
             self.first_offset,
             self.next_offset,
             self.part_offset,
-            dict(self.sessions),
+            self.counts,
         )
 
     @classmethod
-    def from_checkpoint(cls, checkpoint: Checkpoint, digest: BodyDigest, sessions: Mapping[int, int]) -> State:
+    def from_checkpoint(cls, plan: Plan, checkpoint: Checkpoint, digest: BodyDigest, counts: SessionCounts) -> State:
         return cls(
+            plan,
             digest,
-            checkpoint.chunks_done,
+            checkpoint.steps_done,
             checkpoint.rows,
             checkpoint.empty_bars,
             checkpoint.first,
@@ -63,61 +81,67 @@ class State:
             checkpoint.first_offset,
             checkpoint.next_offset,
             checkpoint.part_offset,
-            dict(sessions),
+            counts,
         )
 
 
 class SeriesWriter:
-    """One running series on the writing side."""
+    """One running series on the writing side. ``topic_id`` is that of the topic as it was found or made."""
 
     def __init__(
-        self, record: SeriesRecord, partition: int, plan: Plan, state: State, prefix: bytes, provider: str
+        self, record: SeriesRecord, partition: int, state: State, prefix: bytes, provider: str, topic_id: str
     ) -> None:
         self.record = record
         self.partition = partition
-        self.plan = plan
         self.state = state
         self.provider = provider
+        self.topic_id = topic_id
         self._prefix = prefix
-        self._key = record.name.symbol.encode()
-
-    @property
-    def complete(self) -> bool:
-        return self.state.chunks == len(self.plan.chunks)
 
     def write(self, writer: TransactionalWriter, draft: State, step: Fetched) -> int:
         """Write one step's rows and its session counts into the open transaction; the rows written."""
+        self.adopt(writer, draft, step.plan)
         rows = step.rows
         count = len(rows)
         if count:
             messages = encode(rows, self._prefix)
             timestamps = (rows.timestamps // 1000).tolist()
-            writer.rows(self.record.topic, self._key, messages, timestamps, self._marks(draft, count))
+            writer.rows(self.record.topic, self._keys(rows), messages, timestamps, self._marks(draft, count))
             draft.digest.update([message[FRAME_BYTES:] for message in messages])
             draft.first = int(rows.timestamps[0]) if draft.first is None else draft.first
             draft.last = int(rows.timestamps[-1])
         writer.record(
             PROGRESS,
-            part_key(self.record.topic, draft.chunks).encode(),
-            encode_part(self.record.run, step.sessions),
+            part_key(self.record.topic, draft.steps).encode(),
+            encode_part(self.record.run, step.counts),
             partition=self.partition,
         )
-        for day, found in step.sessions.items():
-            draft.sessions[day] = draft.sessions.get(day, 0) + found
-        draft.chunks += 1
+        draft.counts = draft.counts.plus(step.counts)
+        draft.steps += 1
         draft.rows += count
         draft.empty_bars += step.empty_bars
         return count
 
+    def adopt(self, writer: TransactionalWriter, draft: State, plan: Plan) -> None:
+        """Record the plan in the open transaction, unless it is the recorded one."""
+        if draft.plan is not None and draft.plan.digest == plan.digest:
+            return
+        draft.plan = plan
+        writer.record(
+            PROGRESS,
+            plan_key(self.record.topic).encode(),
+            PlanRecord(self.record.run, plan.digest, self.topic_id, plan).encode(),
+            partition=self.partition,
+        )
+
     def record_progress(self, writer: TransactionalWriter, draft: State, now: dt.datetime) -> None:
-        """Write the checkpoint of a draft whose rows are flushed; with the last chunk, the receipt."""
-        done = draft.chunks == len(self.plan.chunks)
+        """Write the checkpoint of a draft whose rows are flushed; with the last step, the receipt."""
+        done = draft.complete
         receipt = self.receipt(draft, now).as_json() if done else None
-        checkpoint = self.checkpoint(draft, "complete" if done else "running", receipt=receipt)
-        self.put(writer, checkpoint)
+        self.put(writer, self.checkpoint(draft, "complete" if done else "running", receipt=receipt))
         if done:
             # The session counts are in the receipt now.
-            for step in range(draft.chunks):
+            for step in range(draft.steps):
                 writer.record(PROGRESS, part_key(self.record.topic, step).encode(), None, partition=self.partition)
 
     def put(self, writer: TransactionalWriter, checkpoint: Checkpoint) -> None:
@@ -126,13 +150,15 @@ class SeriesWriter:
     def checkpoint(
         self, state: State, name: str, *, reason: str | None = None, receipt: dict[str, object] | None = None
     ) -> Checkpoint:
+        plan = state.plan
         return Checkpoint(
             run=self.record.run,
             attempt=self.record.attempt,
             state=name,  # type: ignore[arg-type]
-            plan=self.plan.digest,
-            chunks_done=state.chunks,
-            chunks_total=len(self.plan.chunks),
+            plan=plan.digest if plan else "",
+            chunks_done=plan.chunks_before(state.steps) if plan else 0,
+            chunks_total=len(plan.chunks) if plan else 0,
+            steps_done=state.steps,
             rows=state.rows,
             empty_bars=state.empty_bars,
             first=state.first,
@@ -155,12 +181,20 @@ class SeriesWriter:
             offsets=(state.first_offset, state.next_offset),
             sha256=state.digest.hex(),
             sessions=session_report(
-                self.record.start, self.record.end, {date_of(day): n for day, n in state.sessions.items()}
+                self.record.start,
+                self.record.end,
+                {date_of(day): n for day, n in state.counts.rows.items()},
+                {date_of(day): n for day, n in state.counts.missing.items()},
             ),
             empty_bars=state.empty_bars,
             provider=self.provider,
             finished_at=now,
         )
+
+    def _keys(self, rows: Rows) -> bytes | list[bytes]:
+        """The ticker for stocks, the OCC symbol of each row for options."""
+        symbol = self.record.name.symbol
+        return symbol.encode() if rows.contracts is None else occ_keys(symbol, rows.contracts)
 
     def _marks(self, draft: State, count: int) -> dict[int, Mark]:
         """The rows whose offsets are needed: the series' first, each block's first, and the step's last."""

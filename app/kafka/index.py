@@ -17,6 +17,7 @@ from cachetools import LRUCache
 
 from app.domain.records import (
     FINAL,
+    NO_COUNTS,
     PART_SUFFIX,
     PLAN_SUFFIX,
     POSITION_KEY,
@@ -24,6 +25,7 @@ from app.domain.records import (
     Checkpoint,
     PlanRecord,
     SeriesRecord,
+    SessionCounts,
     decode_part,
 )
 from app.errors import LogError
@@ -193,19 +195,18 @@ class Index:
             raise LogError(f"the plan of {record.topic} is not where the index saw it")
         return PlanRecord.decode(found.value)
 
-    def session_rows(self, record: SeriesRecord, steps: int) -> dict[int, int]:
-        """Rows per New York date (days since 1970) that the first ``steps`` steps of a run wrote."""
+    def session_counts(self, record: SeriesRecord, steps: int) -> SessionCounts:
+        """What the first ``steps`` steps of a run wrote, by session."""
         with self._lock:
             entry = self._entries.get(record.topic)
             parts = dict(entry.parts or {}) if entry else {}
         places = {parts[step][1]: step for step in range(steps) if step in parts and parts[step][0] == record.run}
         if len(places) != steps:
             raise LogError(f"{steps - len(places)} session records of {record.topic} are missing from progress")
-        rows: dict[int, int] = {}
+        counts = NO_COUNTS
         for found in read_records(self._settings, places).values():
-            for day, count in decode_part(found.value or b"{}").items():
-                rows[day] = rows.get(day, 0) + count
-        return rows
+            counts = counts.plus(decode_part(found.value or b"{}"))
+        return counts
 
     # --- building -----------------------------------------------------------------------------------
 

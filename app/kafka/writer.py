@@ -73,24 +73,27 @@ class TransactionalWriter:
     def rows(
         self,
         topic: str,
-        key: bytes,
+        keys: bytes | Sequence[bytes],
         messages: Sequence[bytes],
         timestamps: Sequence[int],
         marks: Mapping[int, Mark],
     ) -> None:
         """Write the rows of one series to partition 0; ``timestamps`` are in milliseconds since 1970.
 
+        ``keys`` is the key of all rows, or one for each.
+
         ``marks`` asks for the offsets of some rows, by index; they are known after ``flush``.
         """
         at = 0
         with self._translated(f"write to {topic}"):
             for index in sorted(marks):
-                self._bulk(topic, key, messages, timestamps, at, index)
+                self._bulk(topic, keys, messages, timestamps, at, index)
                 self._room(1)
                 report = self._report(topic, marks[index])
+                key = keys if isinstance(keys, bytes) else keys[index]
                 self._producer.produce(topic, messages[index], key, 0, report, None, timestamps[index])
                 at = index + 1
-            self._bulk(topic, key, messages, timestamps, at, len(messages))
+            self._bulk(topic, keys, messages, timestamps, at, len(messages))
 
     def record(
         self,
@@ -169,7 +172,13 @@ class TransactionalWriter:
             logger.debug("closing %s: %s", self.transactional_id, error)
 
     def _bulk(
-        self, topic: str, key: bytes, messages: Sequence[bytes], timestamps: Sequence[int], at: int, end: int
+        self,
+        topic: str,
+        keys: bytes | Sequence[bytes],
+        messages: Sequence[bytes],
+        timestamps: Sequence[int],
+        at: int,
+        end: int,
     ) -> None:
         for begin in range(at, end, _BATCH):
             stop = min(begin + _BATCH, end)
@@ -178,7 +187,8 @@ class TransactionalWriter:
             # Positions, for they cost half of what keywords do: ``callback`` and its alias ``on_delivery`` stand
             # between the partition and the timestamp, whatever the documentation says.
             none = repeat(None)
-            rows = zip(repeat(topic), messages[begin:stop], repeat(key), repeat(0), none, none, timestamps[begin:stop])
+            each = repeat(keys) if isinstance(keys, bytes) else keys[begin:stop]
+            rows = zip(repeat(topic), messages[begin:stop], each, repeat(0), none, none, timestamps[begin:stop])
             deque(starmap(self._producer.produce, rows), maxlen=0)
             self._producer.poll(0)
 

@@ -7,14 +7,16 @@ it, so the URL should say 127.0.0.1 and never localhost (vendor page "Error Code
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import BinaryIO, TypeVar, cast
 
 import httpx
-import numpy as np
 
+from app.domain.limits import Limits
 from app.domain.plan import Chunk
+from app.domain.planning import Listing, Need
 from app.domain.rows import Rows
-from app.domain.schema import INTERVAL_SECONDS
 from app.domain.series import SeriesName
 from app.errors import (
     BadTable,
@@ -25,10 +27,16 @@ from app.errors import (
     ProviderUnavailable,
     RequestTooLarge,
 )
-from app.provider import Hours
 from app.theta.columns import to_rows
+from app.theta.limits import THETA_LIMITS, Tier, refusal_of_tier
+from app.theta.listings import to_listing
+from app.theta.requests import listing_of, request_of
 
 NO_DATA = 472
+#: Seconds to connect, to the first byte (the terminal may queue a request for minutes), and between bytes.
+CONNECT, FIRST_BYTE, STALL = 5.0, 300.0, 60.0
+#: Bytes of a refusal that are read; the vendor's are short.
+_REFUSAL = 4096
 
 _KINDS: Mapping[int, type[ProviderError]] = {
     429: ProviderBusy,
@@ -40,8 +48,10 @@ _KINDS: Mapping[int, type[ProviderError]] = {
     572: ProviderGlitch,
 }
 _ADVICE: Mapping[int, str] = {
+    400: "the terminal takes this request for wrong; correct what it names",
     403: "the account's subscription does not cover this",
     471: "the account's subscription does not cover this",
+    473: "the terminal takes this request for wrong; correct what it names",
     404: "the terminal does not know this endpoint; update it",
     410: "the terminal takes this for an old API; update the platform",
     474: "the terminal is cut off from its servers",
@@ -49,20 +59,25 @@ _ADVICE: Mapping[int, str] = {
     478: "another terminal took the account's session; stop it and restart this one",
     571: "the terminal's servers are restarting",
 }
-_PATHS = {("stock", "ohlcv"): "/v3/stock/history/ohlc", ("stock", "eod"): "/v3/stock/history/eod"}
+T = TypeVar("T")
 
 
 class ThetaClient:
     """A ``Provider`` on Theta Terminal. Threads may share it; each call holds one connection."""
 
     name = "thetadata"
+    limits: Limits = THETA_LIMITS
 
-    def __init__(self, url: str, *, connections: int, first_byte: float = 300.0) -> None:
-        """``first_byte``: seconds to wait for data; the terminal may queue a request for minutes."""
+    def __init__(
+        self, url: str, *, connections: int, tier: Tier, first_byte: float = FIRST_BYTE, stall: float = STALL
+    ) -> None:
+        """``tier`` is what the account has: what it does not cover is refused without asking."""
         self.url = url
+        self._tier = tier
+        self._stall = stall
         self._http = httpx.Client(
             base_url=url,
-            timeout=httpx.Timeout(first_byte, connect=5.0, pool=None),
+            timeout=httpx.Timeout(first_byte, connect=CONNECT, pool=None),
             limits=httpx.Limits(max_connections=connections + 1, max_keepalive_connections=connections + 1),
             # The terminal is on this machine: compressing would only cost.
             headers={"Accept-Encoding": "identity"},
@@ -72,40 +87,41 @@ class ThetaClient:
     def close(self) -> None:
         self._http.close()
 
-    def fetch(self, series: SeriesName, chunk: Chunk, hours: Hours) -> Rows:
-        """See ``Provider.fetch``."""
-        path, params = request_of(series, chunk, hours)
-        body = self.get(path, params)
-        if body is None:
-            empty = {c.name: np.empty(0, dtype=c.kind.dtype) for c in series.record.columns}
-            return Rows(series.record, empty)
-        try:
-            return to_rows(body, series, chunk, hours)
-        except BadTable as error:
-            url = _shown(path, params)
-            raise BadTable(f"{error}; the request was {url}", status=200, url=url) from None
+    def refuses(self, series: SeriesName, start: dt.date) -> str | None:
+        """See ``Provider.refuses``."""
+        return refusal_of_tier(self._tier, series, start)
 
-    def get(self, path: str, params: Mapping[str, str]) -> bytes | None:
-        """The body of a 200, None for "no data". Raises ``ProviderError`` for everything else."""
-        shown = _shown(path, params)
-        try:
-            with self._http.stream("GET", path, params=params) as response:
-                body = b"".join(response.iter_bytes())
-        except (httpx.RemoteProtocolError, httpx.DecodingError) as error:
-            raise BadTable(f"the terminal's answer was cut off ({error}): {shown}", url=shown) from None
-        except (httpx.TransportError, RuntimeError) as error:
-            # RuntimeError: the client was closed under us, by a stop.
-            what = str(error) or type(error).__name__
-            raise ProviderUnavailable(f"the terminal at {self.url} does not answer ({what})", url=shown) from None
-        if response.status_code == NO_DATA:
-            return None
-        if response.status_code != 200:
-            raise refusal(response.status_code, body, shown)
-        framed = "content-length" in response.headers or "transfer-encoding" in response.headers
-        if not framed and not body.endswith(b"\n"):
-            # Nothing but the last line end tells such a body from one that was cut off.
-            raise BadTable(f"the terminal's answer was cut off: {shown}", status=200, url=shown)
-        return body
+    def fetch(self, series: SeriesName, chunk: Chunk, most: int) -> Rows:
+        """See ``Provider.fetch``."""
+        rows = self.get(*request_of(series, chunk), lambda body: to_rows(body, series, chunk, most))
+        return Rows.none(series.record) if rows is None else rows
+
+    def list(self, series: SeriesName, need: Need) -> Listing:
+        """See ``Provider.list``."""
+        found = self.get(*listing_of(series, need), lambda body: to_listing(body.read(), series, need))
+        return {} if found is None else found
+
+    def get(self, path: str, params: Mapping[str, str], read: Callable[[BinaryIO], T]) -> T | None:
+        """What ``read`` makes of the body of a 200, None for "no data". Raises ``ProviderError`` for everything else;
+        a body that ``read`` does not take (``BadTable``) is named with its request."""
+        shown = f"{path}?{httpx.QueryParams(dict(params))}"
+        with self._answer(path, params, shown) as response:
+            body = _Body(response)
+            if response.status_code != 200:
+                words = body.read(_REFUSAL)
+                if response.status_code == NO_DATA:
+                    return None
+                raise refusal(response.status_code, words, shown)
+            try:
+                found = read(cast(BinaryIO, body))
+                body.read()
+            except BadTable as error:
+                raise BadTable(f"{error}; the request was {shown}", status=200, url=shown) from None
+            framed = "content-length" in response.headers or "transfer-encoding" in response.headers
+            if not framed and body.last != b"\n":
+                # Nothing but the last line end tells such a body from one that was cut off.
+                raise BadTable(f"the terminal's answer was cut off: {shown}", status=200, url=shown)
+            return found
 
     def state(self) -> str:
         """See ``Provider.state``."""
@@ -115,19 +131,55 @@ class ThetaClient:
             return f"UNREACHABLE ({str(error) or type(error).__name__})"
         return response.text.strip() if response.status_code == 200 else f"HTTP {response.status_code}"
 
+    @contextmanager
+    def _answer(self, path: str, params: Mapping[str, str], shown: str) -> Iterator[httpx.Response]:
+        begun = False
+        try:
+            with self._http.stream("GET", path, params=params) as response:
+                begun = True
+                # The answer has begun: from here on silence is a fault and no queue. The transport looks this up
+                # when it begins to read the body.
+                response.request.extensions["timeout"]["read"] = self._stall
+                yield response
+        except (httpx.RemoteProtocolError, httpx.DecodingError) as error:
+            raise BadTable(f"the terminal's answer was cut off ({error}): {shown}", url=shown) from None
+        except httpx.ReadTimeout:
+            if begun:
+                raise ProviderGlitch(
+                    f"the terminal's answer stalled for {self._stall:.0f} s: {shown}", url=shown
+                ) from None
+            raise ProviderUnavailable(f"the terminal at {self.url} does not answer: {shown}", url=shown) from None
+        except (httpx.TransportError, RuntimeError, httpx.StreamError) as error:
+            # RuntimeError: the client was closed under us, by a stop.
+            what = str(error) or type(error).__name__
+            if begun:
+                raise BadTable(f"the terminal's answer was cut off ({what}): {shown}", url=shown) from None
+            raise ProviderUnavailable(f"the terminal at {self.url} does not answer ({what})", url=shown) from None
 
-def request_of(series: SeriesName, chunk: Chunk, hours: Hours) -> tuple[str, dict[str, str]]:
-    """Path and parameters of a chunk's request."""
-    params = {"symbol": series.symbol, "format": "csv"}
-    if series.interval is None:
-        return _PATHS[series.asset, series.schema], params | _range(chunk)
-    params["interval"] = series.interval
-    if hours.start is not None:
-        params["start_time"] = hours.start.isoformat()
-    if hours.end is not None:
-        params["end_time"] = hours.end.isoformat()
-    single_day = chunk.start == chunk.end or INTERVAL_SECONDS[series.interval] < 60
-    return _PATHS[series.asset, series.schema], params | ({"date": _day(chunk.start)} if single_day else _range(chunk))
+
+class _Body:
+    """A response's body as a file to read from, without ever holding more than a piece of it."""
+
+    closed = False
+
+    def __init__(self, response: httpx.Response) -> None:
+        self._pieces = response.iter_raw()
+        self._left = b""
+        self.last = b""
+
+    def read(self, size: int = -1) -> bytes:
+        """``size`` bytes, fewer only at the body's end; all of the rest for -1."""
+        parts, count = [self._left], len(self._left)
+        while size < 0 or count < size:
+            piece = next(self._pieces, None)
+            if piece is None:
+                break
+            parts.append(piece)
+            count += len(piece)
+        data = b"".join(parts)
+        data, self._left = (data, b"") if size < 0 else (data[:size], data[size:])
+        self.last = data[-1:] or self.last
+        return data
 
 
 def refusal(status: int, body: bytes, shown: str) -> ProviderError:
@@ -136,15 +188,3 @@ def refusal(status: int, body: bytes, shown: str) -> ProviderError:
     words = " ".join(body.decode("utf-8", "replace").split())[:300] or "no words"
     advice = f" — {_ADVICE[status]}" if status in _ADVICE else ""
     return kind(f"the terminal answered {status}: {words}{advice}; the request was {shown}", status=status, url=shown)
-
-
-def _range(chunk: Chunk) -> dict[str, str]:
-    return {"start_date": _day(chunk.start), "end_date": _day(chunk.end)}
-
-
-def _day(date: dt.date) -> str:
-    return date.strftime("%Y%m%d")
-
-
-def _shown(path: str, params: Mapping[str, str]) -> str:
-    return f"{path}?{httpx.QueryParams(dict(params))}"

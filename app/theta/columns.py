@@ -1,119 +1,247 @@
-"""From the terminal's CSV to rows: columns by name, checked, in UTC.
+"""From the terminal's CSV to rows, block by block: columns by name, checked, in UTC.
 
-The table is taken only when it is what was asked: every expected column there and free of holes, times within
-the days and hours of the request and strictly rising. Extra columns and another order of columns are fine.
+The text is never held as a whole: blocks of about a megabyte become columns as they arrive. The table is taken only
+when it is what was asked: every expected column there once and free of holes, the symbol and the named expiration
+those of the request, times within its days and hours and not going backwards within a contract. Extra columns and
+another order of columns are fine.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.csv
 
+from app.domain import sessions
+from app.domain.kinds import RIGHTS, Column, Kind, pack_codes
 from app.domain.plan import Chunk
-from app.domain.rows import Rows
-from app.domain.schema import Kind, RecordType
+from app.domain.rows import ColumnData, Rows, constant
+from app.domain.schema import RecordType
 from app.domain.series import SeriesName
 from app.domain.times import DAY, SECOND, new_york_to_utc
-from app.errors import BadTable
-from app.provider import Hours
+from app.errors import BadTable, RequestTooLarge
 
+#: The provider's mark of a condition code that is not there.
+NO_CODE = 255
+_BLOCK = 1 << 20
+_TEXT: Any = pa.dictionary(pa.int32(), pa.string())
 _ARROW: dict[Kind, Any] = {
-    Kind.STRING: pa.string(),
+    Kind.STRING: _TEXT,
     Kind.INT: pa.int32(),
     Kind.LONG: pa.int64(),
     Kind.DOUBLE: pa.float64(),
+    Kind.NULLABLE: pa.float64(),
     Kind.TIMESTAMP: pa.timestamp("us"),
+    Kind.DATE: pa.date32(),
+    Kind.RIGHT: _TEXT,
+    Kind.CODES: pa.int64(),
 }
-_READ = pa.csv.ReadOptions(use_threads=False)
+_RIGHT_WORDS = {word: i for i, right in enumerate(RIGHTS) for word in (right, right[0])}
 
 
-def parse_table(body: bytes, record: RecordType) -> dict[str, npt.NDArray[Any]]:
-    """The provider's columns that the record takes, by the record's names; times still naive New York.
+def to_rows(source: BinaryIO, series: SeriesName, chunk: Chunk, most: int) -> Rows:
+    """The rows of one answer. Raises ``BadTable`` when it is not the answer to the request, ``RequestTooLarge``
+    as soon as it has more than ``most`` rows, and what reading from ``source`` raises."""
+    blocks: list[dict[str, ColumnData]] = []
+    count = 0
+    for block in read_blocks(source, series.record):
+        count += len(next(iter(block.values())))
+        if count > most:
+            raise RequestTooLarge(f"the answer has more than {most:,} rows")
+        blocks.append(block)
+    if not blocks:
+        return Rows.none(series.record)
+    columns = {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
+    blocks.clear()
+    return _checked(columns, series, chunk)
 
-    Raises ``BadTable`` when the body is not such a table.
-    """
-    wanted = {c.source: c for c in record.columns if c.source is not None}
-    options = pa.csv.ConvertOptions(
-        column_types={source: _ARROW[c.kind] for source, c in wanted.items()},
-        include_columns=list(wanted),
-        strings_can_be_null=False,
-    )
+
+def read_blocks(source: BinaryIO, record: RecordType) -> Iterator[dict[str, ColumnData]]:
+    """The provider's columns that the record takes, by the record's names; times still naive New York, texts as
+    object arrays. Raises ``BadTable`` when the body is not such a table."""
+    wanted = {name: column for column in record.columns for name in column.sources}
+    head = _Head(source)
     try:
-        table = pa.csv.read_csv(pa.py_buffer(body), read_options=_READ, convert_options=options)
+        reader = pa.csv.open_csv(
+            head,
+            read_options=pa.csv.ReadOptions(use_threads=False, block_size=_BLOCK),
+            convert_options=pa.csv.ConvertOptions(
+                column_types={name: _ARROW[column.kind] for name, column in wanted.items()},
+                include_columns=list(wanted),
+                strings_can_be_null=False,
+            ),
+        )
+        twice = [name for name in wanted if head.names.count(name) > 1]
+        if twice:
+            raise BadTable(f"column {twice[0]} is there twice")
+        for batch in reader:
+            if len(batch):
+                yield {column.name: _values(batch, column) for column in record.columns if column.sources}
     except (pa.ArrowInvalid, pa.ArrowKeyError) as error:
-        beginning = body[:80].decode("utf-8", "replace").splitlines()[:1]
-        raise BadTable(f"not the expected table ({_first_line(error)}); it begins {beginning}") from None
-    twice = [source for source in wanted if _header(body).count(source) > 1]
-    if twice:
-        raise BadTable(f"column {twice[0]} is there twice")
-    columns: dict[str, npt.NDArray[Any]] = {}
-    for source, column in wanted.items():
-        data = table.column(source)
-        if data.null_count:
-            raise BadTable(f"column {source} has {data.null_count} empty cells")
-        values = data.to_numpy()
-        if column.kind is Kind.DOUBLE and not np.isfinite(values).all():
-            raise BadTable(f"column {source} has values that are no numbers")
-        columns[column.name] = values.astype("M8[us]").view(np.int64) if column.kind is Kind.TIMESTAMP else values
-    return columns
+        raise BadTable(f"not the expected table ({_first_line(error)}); it begins {head.line!r}") from None
 
 
-def to_rows(body: bytes, series: SeriesName, chunk: Chunk, hours: Hours) -> Rows:
-    """The rows of one answer. Raises ``BadTable`` when it is not the answer to the request."""
+class _Head:
+    """A readable source that remembers its first line."""
+
+    def __init__(self, source: BinaryIO) -> None:
+        self._source = source
+        self._seen = b""
+        self.closed = False
+
+    def read(self, size: int = -1) -> bytes:
+        data = self._source.read(size)
+        if len(self._seen) < 4096:
+            self._seen += data[:4096]
+        return data
+
+    def close(self) -> None:
+        self.closed = True
+
+    def readable(self) -> bool:
+        return True
+
+    def writable(self) -> bool:
+        return False
+
+    def seekable(self) -> bool:
+        return False
+
+    @property
+    def names(self) -> list[str]:
+        line = self._seen.splitlines()[0] if self._seen else b""
+        return [cell.strip().strip('"') for cell in line.decode("utf-8", "replace").split(",")]
+
+    @property
+    def line(self) -> str:
+        """The beginning of the first line, for an error."""
+        lines = self._seen[:80].decode("utf-8", "replace").splitlines()
+        return lines[0] if lines else ""
+
+
+def _values(batch: Any, column: Column) -> ColumnData:
+    found = [_source(batch, name, column.kind) for name in column.sources]
+    if column.kind is Kind.CODES:
+        try:
+            return pack_codes(found, NO_CODE)
+        except ValueError as error:
+            raise BadTable(f"{column.sources[0]} to {column.sources[-1]}: {error}") from None
+    return found[0]
+
+
+def _source(batch: Any, name: str, kind: Kind) -> npt.NDArray[Any]:
+    data = batch.column(name)
+    if data.null_count and kind is not Kind.NULLABLE:
+        raise BadTable(f"column {name} has {data.null_count} empty cells")
+    match kind:
+        case Kind.STRING | Kind.RIGHT:
+            words = data.dictionary.to_pylist()
+            if kind is Kind.STRING:
+                table = np.empty(len(words), dtype=object)
+                table[:] = words
+            else:
+                unknown = [word for word in words if word not in _RIGHT_WORDS]
+                if unknown:
+                    raise BadTable(f"column {name} has {unknown[0]!r}, which is no right")
+                table = np.array([_RIGHT_WORDS[word] for word in words], dtype=kind.dtype)
+            return np.asarray(table[data.indices.to_numpy()])
+        case Kind.TIMESTAMP:
+            return np.asarray(data.to_numpy(zero_copy_only=False).astype("M8[us]").view(np.int64))
+        case Kind.DATE:
+            return np.asarray(data.to_numpy(zero_copy_only=False).astype("M8[D]").view(np.int64).astype(np.int32))
+        case Kind.DOUBLE | Kind.NULLABLE:
+            values = np.asarray(data.to_numpy(zero_copy_only=False))
+            bad = np.isinf(values) if kind is Kind.NULLABLE else ~np.isfinite(values)
+            if bad.any():
+                raise BadTable(f"column {name} has values that are no numbers")
+            return values
+        case _:
+            return np.asarray(data.to_numpy(zero_copy_only=False))
+
+
+def _checked(columns: dict[str, ColumnData], series: SeriesName, chunk: Chunk) -> Rows:
     record = series.record
-    columns = parse_table(body, record)
     if record.schema == "eod":
         # The report carries no date of its own; it is made in the evening of its session.
         naive = columns["created"] // DAY * DAY
     else:
         naive = columns["timestamp"]
-        _check_hours(naive, hours)
+        if record.has_hours:
+            _check_hours(naive, chunk)
     _check_days(naive, chunk)
+    count = len(naive)
+    if record.asset == "option":
+        _check_contracts(columns, series, chunk)
+        columns["root"] = constant(series.symbol, count)
+    else:
+        columns["symbol"] = constant(series.symbol, count)
     try:
         for column in record.columns:
-            if column.kind is Kind.TIMESTAMP and column.source is not None:
+            if column.kind is Kind.TIMESTAMP and column.sources:
                 columns[column.name] = new_york_to_utc(columns[column.name])
         columns["timestamp"] = new_york_to_utc(naive)
-    except (ValueError, OverflowError):
+        rows = Rows.of(record, columns)
+    except OverflowError:
         raise BadTable("a time is outside the years that there are") from None
-    symbol = np.empty(len(naive), dtype=object)
-    symbol[:] = series.symbol
-    columns["symbol"] = symbol
-    return Rows(record, {column.name: columns[column.name] for column in record.columns})
+    except ValueError as error:
+        raise BadTable(str(error)) from None
+    _check_order(rows, naive, repeats=series.interval is None and record.has_hours)
+    return rows
 
 
 def _check_days(naive: npt.NDArray[np.int64], chunk: Chunk) -> None:
-    if len(naive) == 0:
-        return
-    back = np.flatnonzero(np.diff(naive) <= 0)
-    if len(back):
-        raise BadTable(f"times do not rise: {_shown(naive[back[0]])} is followed by {_shown(naive[back[0] + 1])}")
     first, last = _epoch_day(chunk.start), _epoch_day(chunk.end)
     outside = naive[(naive // DAY < first) | (naive // DAY > last)]
     if len(outside):
         raise BadTable(f"a row of {_shown(outside[0])} is outside the range {chunk.start} to {chunk.end}")
 
 
-def _check_hours(naive: npt.NDArray[np.int64], hours: Hours) -> None:
+def _check_hours(naive: npt.NDArray[np.int64], chunk: Chunk) -> None:
     time = naive % DAY
-    begin, end = _in_day(hours.start or dt.time(9, 30)), _in_day(hours.end or dt.time(16))
+    begin, end = _in_day(chunk.start_time or sessions.OPEN), _in_day(chunk.end_time or sessions.CLOSE)
     outside = naive[(time < begin) | (time > end)]
     if len(outside):
         raise BadTable(f"a row of {_shown(outside[0])} is outside the hours asked for")
 
 
-def _header(body: bytes) -> list[str]:
-    line = body[: body.find(b"\n")].decode("utf-8", "replace")
-    return [cell.strip().strip('"') for cell in line.split(",")]
+def _check_contracts(columns: dict[str, ColumnData], series: SeriesName, chunk: Chunk) -> None:
+    others = set(columns["root"].tolist()) - {series.symbol}
+    if others:
+        raise BadTable(f"a row of {min(others)!r} is not of {series.symbol}")
+    asked = chunk.contracts
+    if asked is not None and asked.expirations:
+        wanted = {_epoch_day(day) for day in asked.expirations}
+        strange = set(np.unique(columns["expiration"]).tolist()) - wanted
+        if strange:
+            day = dt.date(1970, 1, 1) + dt.timedelta(days=min(strange))
+            raise BadTable(f"a row of expiration {day} is not of {asked.expirations[0]}, which was asked for")
+
+
+def _check_order(rows: Rows, naive: npt.NDArray[np.int64], *, repeats: bool) -> None:
+    """Times within a contract never go backwards, and rise from row to row unless ticks may share a moment."""
+    contracts = rows.contracts
+    if contracts is not None and len(contracts):
+        borders = int((np.diff(contracts) != 0).sum())
+        if borders + 1 > len(np.unique(contracts)):
+            # Contracts take turns: each by itself, in the order in which its rows came.
+            order = np.argsort(contracts, kind="stable")
+            contracts, naive = contracts[order], naive[order]
+    steps = np.diff(naive)
+    wrong = steps < 0 if repeats else steps <= 0
+    if contracts is not None:
+        wrong &= np.diff(contracts) == 0
+    back = np.flatnonzero(wrong)
+    if len(back):
+        raise BadTable(f"times do not rise: {_shown(naive[back[0]])} is followed by {_shown(naive[back[0] + 1])}")
 
 
 def _in_day(time: dt.time) -> int:
-    return (time.hour * 3600 + time.minute * 60 + time.second) * SECOND
+    return (time.hour * 3600 + time.minute * 60 + time.second) * SECOND + time.microsecond
 
 
 def _epoch_day(date: dt.date) -> int:

@@ -12,11 +12,14 @@ import orjson
 from aiohttp import web
 from faust.web import View
 
-from app.domain.request import Backtest, expand_short_form, parse_request
+from app.domain.checking import expand_short_form, parse_request
+from app.domain.records import BacktestRecord
+from app.domain.request import Backtest
 from app.domain.schema import RECORDS, Asset
 from app.domain.status import receipts_wanted, status
 from app.errors import Conflict, InvalidRequest
 from app.kafka.index import Index
+from app.provider import Provider
 from app.web.changes import Changes
 from app.web.problems import problem
 
@@ -33,12 +36,18 @@ class Front:
     index: Index
     changes: Changes
     publish: Publish
+    provider: Provider
+
+    def status(self, record: BacktestRecord) -> dict[str, Any]:
+        """A backtest as it stands now."""
+        return status(record, self.index.checkpoint, dt.datetime.now(dt.UTC), self.provider.limits)
 
 
 def routes(front: Front) -> dict[str, type[View]]:
     """Path to view."""
     return {
         "/historical/stock": _historical(front, "stock"),
+        "/historical/option": _historical(front, "option"),
         "/backtests": _backtests(front),
         "/backtests/{backtest_id}": _backtest(front),
         "/schemas": _schemas(),
@@ -60,8 +69,7 @@ def _backtests(front: Front) -> type[View]:
         """All backtests; and the coordinator's own way to ask for one."""
 
         async def get(self, request: web.Request) -> web.Response:
-            now = dt.datetime.now(dt.UTC)
-            return _json([status(record, front.index.checkpoint, now) for record in front.index.backtests()])
+            return _json([front.status(record) for record in front.index.backtests()])
 
         async def post(self, request: web.Request) -> web.Response:
             return await _ask(front, await read_json(request), None)
@@ -77,7 +85,7 @@ def _backtest(front: Front) -> type[View]:
             record = front.index.backtest(backtest_id)
             if record is None:
                 return problem(404, f"there is no backtest {backtest_id!r}")
-            found = status(record, front.index.checkpoint, dt.datetime.now(dt.UTC))
+            found = front.status(record)
             wanted = receipts_wanted(found, record.run)
             receipts = await asyncio.to_thread(front.index.receipts, wanted) if wanted else {}
             found["receipts"] = [receipts[one["topic"]] for one in found["series"] if one["topic"] in receipts]
@@ -117,7 +125,7 @@ async def submit(front: Front, backtest: Backtest) -> web.Response:
         raise InvalidRequest.of("", "the request was not accepted; requests.dlq says why")
     if record.backtest.hash != backtest.hash:
         raise Conflict(backtest.backtest_id)
-    return _json(status(record, front.index.checkpoint, dt.datetime.now(dt.UTC)), 202, location)
+    return _json(front.status(record), 202, location)
 
 
 async def read_json(request: web.Request) -> Any:

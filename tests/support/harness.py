@@ -18,6 +18,7 @@ from confluent_kafka import Consumer, KafkaError, Message
 from confluent_kafka.schema_registry import SchemaRegistryClient
 from confluent_kafka.schema_registry.avro import AvroDeserializer
 from confluent_kafka.serialization import MessageField, SerializationContext
+from oracle import table
 
 from app.local.platform import LocalPlatform
 from simulator.server import Simulator
@@ -55,10 +56,10 @@ class Platform:
     def new_id(self, word: str = "t") -> str:
         return f"{word}-{next(self._numbers)}"
 
-    def ask(self, **body: Any) -> str:
-        """POST a backtest of stocks; its id."""
+    def ask(self, asset: str = "stock", **body: Any) -> str:
+        """POST a backtest of stocks, or of options; its id."""
         body = {"backtest_id": self.new_id(), **body}
-        response = self.http.post("/historical/stock", json=body)
+        response = self.http.post(f"/historical/{asset}", json=body)
         assert response.status_code == 202, response.text
         assert response.headers["location"] == f"/backtests/{body['backtest_id']}"
         return str(body["backtest_id"])
@@ -73,9 +74,9 @@ class Platform:
 
         return until(f"backtest {backtest_id} to end", final, timeout)
 
-    def run(self, **body: Any) -> dict[str, Any]:
+    def run(self, asset: str = "stock", **body: Any) -> dict[str, Any]:
         """POST a backtest and wait for its end; it must be complete."""
-        done = self.finished(self.ask(**body))
+        done = self.finished(self.ask(asset, **body))
         assert done["state"] == "complete", done
         return done
 
@@ -112,6 +113,27 @@ class Platform:
         decode = AvroDeserializer(SchemaRegistryClient({"url": self.registry}))
         context = SerializationContext(topic, MessageField.VALUE)
         return [decode(message.value(), context) for message in self.messages(topic)]
+
+    def table(self, path: str, **params: str) -> list[dict[str, Any]]:
+        """What the terminal answers, cell by cell; nothing for "no data"."""
+        response = httpx.get(f"{self.simulator.url}{path}", params=params, trust_env=False, timeout=60)
+        assert response.status_code in (200, 472), response.text
+        return table(response.text) if response.status_code == 200 else []
+
+    def chain(
+        self, root: str, endpoint: str, day: str, contracts: dict[str, Any], **params: str
+    ) -> list[dict[str, Any]]:
+        """What the terminal answers for a chain on one day, ``max_dte`` applied here whether it knows it or not."""
+        asked = {"symbol": root, "expiration": "*", **params}
+        asked |= {name: str(contracts[name]) for name in ("right", "strike_range") if name in contracts}
+        date = day.replace("-", "")
+        asked |= {"start_date": date, "end_date": date} if endpoint == "eod" else {"date": date}
+        session = dt.date.fromisoformat(day)
+        return [
+            row
+            for row in self.table(f"/v3/option/history/{endpoint}", **asked)
+            if (row["expiration"] - session).days <= contracts.get("max_dte", 10_000)
+        ]
 
     def answer(self, path: str, **params: str) -> list[dict[str, Any]]:
         """What the terminal answers, read in the plainest way: text cells turned to numbers, times to UTC."""

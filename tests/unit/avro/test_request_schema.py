@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.avro.request import BACKTEST_REQUEST, read_request
-from app.domain.request import parse_request
+from app.domain.checking import parse_request
 from app.errors import InvalidRequest
 
 NOW = dt.datetime(2025, 6, 3, 12, tzinfo=dt.UTC)

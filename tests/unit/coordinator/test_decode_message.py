@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from app.avro.encode import frame
 from app.avro.request import BACKTEST_REQUEST
 from app.coordinator.decode import decode_message
-from app.domain.request import parse_request
+from app.domain.checking import parse_request
 from app.errors import InvalidRequest, RegistryError
 
 BODY = {

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.domain.checking import parse_request
 from app.domain.plan import plan_series
 from app.domain.records import (
     FINAL,
@@ -24,7 +25,6 @@ from app.domain.records import (
     plan_key,
     series_records,
 )
-from app.domain.request import parse_request
 from app.domain.series import SeriesName
 
 NOW = dt.datetime(2025, 6, 3, 12, 0, 0, 250_000, tzinfo=dt.UTC)

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.request import MAX_SERIES, Backtest, expand_short_form, parse_request
+from app.domain.checking import MAX_SERIES, expand_short_form, parse_request
+from app.domain.request import Backtest
 from app.domain.schema import RECORDS, STOCK_OHLCV
 from app.domain.series import SeriesName
 from app.errors import InvalidRequest

@@ -7,8 +7,8 @@ import itertools
 
 import pytest
 
+from app.domain.checking import parse_request
 from app.domain.records import BacktestRecord, Checkpoint, SeriesState
-from app.domain.request import parse_request
 from app.domain.status import backtest_state, receipts_wanted, status
 
 ACCEPTED_AT = dt.datetime(2025, 6, 3, 12, tzinfo=dt.UTC)

@@ -61,7 +61,7 @@ def example_table(name: str) -> Table:
 
 
 def _column(name: str, cells: list[str]) -> Column:
-    if name in ("timestamp", "created", "last_trade"):
+    if name.endswith("timestamp") or name in ("created", "last_trade"):
         stamps = [dt.datetime.fromisoformat(cell) for cell in cells]
         midnight = [dt.datetime.combine(stamp, dt.time()) for stamp in stamps]
         since = [round((a - b).total_seconds() * 1000) for a, b in zip(stamps, midnight, strict=True)]

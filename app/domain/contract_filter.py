@@ -1,0 +1,71 @@
+"""The part of a request that says which contracts of a chain are meant, and its checks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.domain.contracts import LARGEST_STRIKE, Contracts
+from app.domain.dates import read_date
+
+#: Most expirations or strikes that a request names: the requests that it makes at the provider grow with them.
+MOST_NAMED = 1000
+_RIGHTS = ("call", "put", "both")
+Wrong = Callable[[str, str, tuple[str, ...] | None], None]
+
+
+class ContractFilter(BaseModel):
+    """``contracts`` as it comes. Numbers may be text: strikes are decimals, which JSON has no type for."""
+
+    model_config = ConfigDict(extra="forbid", coerce_numbers_to_str=True)
+
+    expirations: list[str] | None = Field(None, min_length=1, max_length=MOST_NAMED)
+    strikes: list[str] | None = Field(None, min_length=1, max_length=MOST_NAMED)
+    right: str | None = None
+    max_dte: int | None = Field(None, ge=0, le=10_000, strict=True)
+    strike_range: int | None = Field(None, ge=0, le=10_000, strict=True)
+
+
+def check_contracts(raw: ContractFilter | None, at: str, wrong: Wrong) -> Contracts:
+    """The contracts in their canonical form. ``wrong`` is told of each field that is not right, by its path."""
+    if raw is None:
+        return Contracts()
+    expirations, strikes = set(), set()
+    for i, text in enumerate(raw.expirations or ()):
+        if (day := read_date(text)) is None:
+            wrong(f"{at}.expirations[{i}]", f"{text!r} is not a date: write YYYY-MM-DD", None)
+        else:
+            expirations.add(day)
+    for i, text in enumerate(raw.strikes or ()):
+        if (mills := _mills(text)) is None:
+            wrong(
+                f"{at}.strikes[{i}]",
+                f"{text!r} is not a strike: write dollars above 0 and below {(LARGEST_STRIKE + 1) // 1000}, "
+                "with at most three decimals",
+                None,
+            )
+        else:
+            strikes.add(mills)
+    right = raw.right if raw.right is not None else "both"
+    if right not in _RIGHTS:
+        wrong(f"{at}.right", f"{right!r} is not one of {', '.join(_RIGHTS)}", _RIGHTS)
+        right = "both"
+    if strikes and raw.strike_range is not None:
+        wrong(f"{at}.strike_range", "name either strikes or a range of them, not both", None)
+    return Contracts(
+        tuple(sorted(expirations)),
+        tuple(sorted(strikes)),
+        right,  # type: ignore[arg-type]
+        raw.max_dte,
+        raw.strike_range,
+    )
+
+
+def _mills(text: str) -> int | None:
+    try:
+        mills = Decimal(text) * 1000
+        return int(mills) if mills == mills.to_integral_value() and 0 < mills <= LARGEST_STRIKE else None
+    except (ArithmeticError, ValueError):
+        return None

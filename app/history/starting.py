@@ -1,0 +1,161 @@
+"""Starting series: resume those with a plan of this run and an untouched topic, begin the others with a new topic."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import orjson
+
+from app.domain.receipt import BodyDigest
+from app.domain.records import FINAL, PlanRecord, SeriesRecord, deleting_key
+from app.errors import LogError, PlatformError, ProviderChanged, ProviderRefused, TopicGone
+from app.history.running import Deps, Running
+from app.history.work import SeriesFetch
+from app.history.write import FRAME_BYTES, SeriesWriter, State
+from app.kafka.reader import read_range
+from app.kafka.topics import PROGRESS, SERIES, data_topic
+from app.kafka.writer import TransactionalWriter
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass
+class Started:
+    """What became of a batch: series that run now, those that need no more work here, and those that cannot run."""
+
+    running: list[Running] = field(default_factory=list)
+    done: list[SeriesRecord] = field(default_factory=list)
+    failed: list[tuple[SeriesRecord, PlatformError]] = field(default_factory=list)
+
+
+class Starter:
+    """Starts the series of one partition; for its owner's thread only."""
+
+    def __init__(self, deps: Deps, partition: int, wake: Callable[[], None]) -> None:
+        """``wake`` is called, from any thread, when something of a started series is ready."""
+        self._deps = deps
+        self._partition = partition
+        self._wake = wake
+
+    def start(self, writer: TransactionalWriter, batch: list[SeriesRecord]) -> Started:
+        """Start a batch of series. Raises ``LogError`` when logs or brokers do not do their part; then none runs."""
+        deps, started = self._deps, Started()
+        # What a former owner committed must be in the index, and our own last commits too, or a series would go on
+        # from a checkpoint before them.
+        deps.index.catch_up([(SERIES, self._partition), (PROGRESS, self._partition)])
+        deps.index.wait_for(writer.written)
+        todo = []
+        for record in batch:
+            checkpoint = deps.index.checkpoint(record.topic, record.run)
+            if checkpoint and checkpoint.state in FINAL and checkpoint.attempt >= record.attempt:
+                started.done.append(record)
+            elif (why := deps.provider.refuses(record.name, record.start)) is not None:
+                started.failed.append((record, ProviderRefused(why)))
+            else:
+                todo.append(record)
+        plans = {record.topic: deps.index.plan_of(record) for record in todo}
+        ids = deps.topics.ids([topic for topic, plan in plans.items() if plan is not None])
+        fresh = []
+        for record in todo:
+            plan = plans[record.topic]
+            if plan is not None and ids.get(record.topic) == plan.topic_id:
+                try:
+                    started.running.append(self._resumed(record, plan))
+                except (ProviderChanged, TopicGone) as error:
+                    started.failed.append((record, error))
+            else:
+                fresh.append(record)
+        try:
+            if fresh:
+                self._begin(writer, fresh, started)
+        except BaseException:
+            for running in started.running:
+                deps.fetcher.remove(running.fetch)
+            raise
+        return started
+
+    def _resumed(self, record: SeriesRecord, recorded: PlanRecord) -> Running:
+        deps, plan = self._deps, recorded.plan
+        checkpoint = deps.index.checkpoint(record.topic, record.run)
+        if plan.digest != recorded.digest or (checkpoint and checkpoint.plan not in ("", plan.digest)):
+            raise ProviderChanged(f"the recorded plan of {record.topic} does not fit its checkpoint")
+        if checkpoint is None or not checkpoint.steps_done:
+            state = State(plan)
+        else:
+            counts = deps.index.session_counts(record, checkpoint.steps_done)
+            digest = BodyDigest(bytes.fromhex(checkpoint.chain))
+            if checkpoint.part_rows:
+                for values in read_range(deps.settings, record.topic, checkpoint.part_offset, checkpoint.next_offset):
+                    digest.update([value[FRAME_BYTES:] for value in values])
+            if digest.part_rows != checkpoint.part_rows:
+                raise TopicGone(record.topic)
+            state = State.from_checkpoint(plan, checkpoint, digest, counts)
+            logger.info("%s: goes on at step %d of %d", record.topic, state.steps, len(plan.steps))
+        return self._running(record, state, recorded.topic_id)
+
+    def _begin(self, writer: TransactionalWriter, records: list[SeriesRecord], started: Started) -> None:
+        """Make the topics while the first requests are under way; a topic without a plan of this run is foreign."""
+        deps = self._deps
+        fresh = [self._running(record, State(), "") for record in records]
+        started.running += fresh
+        self._delete_foreign(writer, records)
+        refused = deps.topics.create([data_topic(record.topic) for record in records])
+        for running in [running for running in fresh if running.topic in refused]:
+            deps.fetcher.remove(running.fetch)
+            started.running.remove(running)
+            fresh.remove(running)
+            error = LogError(f"the brokers refused the topic: {refused[running.topic]}")
+            started.failed.append((running.fetch.record, error))
+        ids = deps.topics.ids([running.topic for running in fresh])
+        writer.begin()
+        for running in fresh:
+            one, draft = running.writer, running.writer.state.copy()
+            one.topic_id = ids[running.topic]
+            # A plan that waits for listings is recorded with the first rows.
+            if running.fetch.plan is not None:
+                one.adopt(writer, draft, running.fetch.plan)
+            one.put(writer, one.checkpoint(draft, "running"))
+            one.state = draft
+        writer.commit()
+
+    def _delete_foreign(self, writer: TransactionalWriter, records: list[SeriesRecord]) -> None:
+        """Delete the topics that belong to no run of theirs.
+
+        No transaction can fence a deletion. So a record is committed just before it, which a worker that lost the
+        partition cannot do, and then everything is looked at once more: it may be the successor's topic by now.
+        """
+        deps = self._deps
+        by_topic = {record.topic: record for record in records}
+        found = deps.topics.ids(by_topic)
+        if not found:
+            return
+        before = {topic: plan.topic_id for topic in found if (plan := deps.index.plan_of(by_topic[topic]))}
+        writer.begin()
+        for topic, topic_id in found.items():
+            value = orjson.dumps({"run": by_topic[topic].run, "topic_id": topic_id})
+            writer.record(PROGRESS, deleting_key(topic).encode(), value, partition=self._partition)
+        writer.commit()
+        deps.index.wait_for(writer.written)
+        now = {topic: plan.topic_id for topic in found if (plan := deps.index.plan_of(by_topic[topic]))}
+        still = deps.topics.ids(found)
+        foreign = [t for t, topic_id in found.items() if still.get(t) == topic_id and now.get(t) == before.get(t)]
+        if len(foreign) < len(found):
+            raise LogError("a topic was made or planned by somebody else meanwhile; looking again")
+        logger.info("deleting %d topics that belong to no run of theirs, e.g. %s", len(foreign), min(foreign))
+        deps.topics.delete(foreign)
+        writer.begin()
+        for topic in foreign:
+            writer.record(PROGRESS, deleting_key(topic).encode(), None, partition=self._partition)
+        writer.commit()
+
+    def _running(self, record: SeriesRecord, state: State, topic_id: str) -> Running:
+        deps = self._deps
+        fetch = SeriesFetch(record, state.plan, state.steps, deps.provider.limits, self._wake)
+        prefix = deps.frames[record.name.record.name]
+        running = Running(fetch, SeriesWriter(record, self._partition, state, prefix, deps.provider.name, topic_id))
+        deps.fetcher.add(fetch)
+        if running.complete:
+            self._wake()
+        return running

@@ -1,0 +1,219 @@
+"""What is asked of the provider for one running series, and what of it is there.
+
+Not thread-safe: the fetcher holds its lock around everything here but ``assemble``, which works on what no other
+thread touches any more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from app.domain.bars import missing_bars, process_bars, rows_by_session
+from app.domain.contracts import Contracts
+from app.domain.hours import AskedHours
+from app.domain.limits import Limits
+from app.domain.plan import Plan, Step
+from app.domain.planning import Listing, Need, needs, plan_series, step_bytes
+from app.domain.records import SeriesRecord, SessionCounts
+from app.domain.rows import Rows
+from app.domain.times import new_york_days
+from app.errors import PlatformError, RequestTooLarge
+
+#: Rows that one answer, and one step, may have; what has more is split.
+MOST_ROWS = 500_000
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """The processed rows of one step. ``plan`` is the series' plan as it stands now: steps up to this one are
+    settled. ``reserved``: bytes to give back once the rows are committed or given up."""
+
+    index: int
+    plan: Plan
+    rows: Rows
+    empty_bars: int
+    counts: SessionCounts
+    reserved: int
+
+
+@dataclass(slots=True)
+class Attempt:
+    """What became of a request so far."""
+
+    tries: int = 0
+    glitches: int = 0
+    waiting_since: float | None = None
+    not_before: float = 0.0
+
+
+class Work:
+    """Requests that are of use only together."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self.next = 0
+        self.left = count
+        self.attempts: dict[int, Attempt] = {}
+        self.delayed: list[int] = []
+        self.reserved = 0
+
+    def due(self, now: float) -> int | None:
+        """A request whose next attempt may be made."""
+        return next((i for i in self.delayed if self.attempts[i].not_before <= now), None)
+
+
+class ListingWork(Work):
+    """The listings that a plan wants."""
+
+    def __init__(self, wanted: list[Need]) -> None:
+        super().__init__(len(wanted))
+        self.wanted = wanted
+        self.found: dict[Need, Listing] = {}
+
+
+class StepWork(Work):
+    """The chunks of a step."""
+
+    def __init__(self, step: Step) -> None:
+        super().__init__(len(step.chunks))
+        self.step = step
+        self.parts: list[Rows | None] = [None] * self.count
+        self.fetched: Fetched | None = None
+
+
+class SeriesFetch:
+    """One running series: its plan once there is one, the steps that are asked for, there, or still to come."""
+
+    def __init__(
+        self, record: SeriesRecord, plan: Plan | None, first: int, limits: Limits, on_ready: Callable[[], None]
+    ) -> None:
+        """``plan`` and ``first``: the recorded plan and its first step that is still to be written."""
+        self.record = record
+        self.name = record.name
+        self.limits = limits
+        self.on_ready = on_ready
+        self.head = first
+        self.front = first
+        self.failure: PlatformError | None = None
+        self.listing: ListingWork | None = None
+        self.plan: Plan | None = plan
+        #: Steps before this one may have been begun.
+        self.reach = first
+        self._works: list[StepWork] = []
+        self._alive: set[int] = set()
+        if plan is None:
+            wanted = needs(self.name, record.start, record.end, record.contracts, limits)
+            if wanted:
+                self.listing = ListingWork(wanted)
+            else:
+                self.plan = self.make_plan()
+        #: The first step that was given up; only those before it are still worth fetching.
+        self.end = 0
+        if self.plan is not None:
+            self.set_plan(self.plan)
+
+    @property
+    def whole_days(self) -> bool:
+        """Whether sessions may not be cut: a filled bar of an option needs those before it."""
+        return self.record.contracts is not None and self.record.empty_bars == "fill"
+
+    def make_plan(self) -> Plan:
+        """The plan from what is listed."""
+        record = self.record
+        return plan_series(
+            self.name,
+            record.start,
+            record.end,
+            record.start_time,
+            record.end_time,
+            self.limits,
+            record.contracts,
+            self.listing.found if self.listing else {},
+            whole_days=self.whole_days,
+        )
+
+    def set_plan(self, plan: Plan) -> None:
+        """Begin the steps of a plan, or go on with those of one that was split."""
+        known = {id(work.step): work for work in self._works}
+        self.plan = plan
+        self.listing = None
+        self._works = [known.get(id(step)) or StepWork(step) for step in plan.steps]
+        self._alive = {id(work) for work in self._works}
+        self.end = len(plan.steps)
+        self.front = min(self.front, self.end)
+        self.reach = max((i + 1 for i, work in enumerate(self._works) if work.next), default=self.head)
+
+    def work(self, index: int) -> StepWork:
+        return self._works[index]
+
+    def has(self, work: Work) -> bool:
+        """Whether a work is still wanted: a split step's is not."""
+        return work is self.listing or id(work) in self._alive
+
+    def begun(self) -> Iterator[StepWork]:
+        """The steps that are asked for and not taken."""
+        return iter(self._works[self.head : self.reach])
+
+    def index_of(self, work: Work) -> int:
+        """The step of a work; 0 for listings."""
+        return next((i for i, one in enumerate(self._works) if one is work), 0)
+
+    def bytes_of(self, work: StepWork, index: int) -> int:
+        """Estimated memory of a chunk."""
+        return step_bytes(self.name, work.step.chunks[index].rows)
+
+    def split(self, work: StepWork) -> bool:
+        """Put two steps in the place of one that is too large; False when it is as small as it can be.
+
+        Where sizes are a guess, later days are likely as large: those that nothing was asked for yet are split too.
+        """
+        assert self.plan is not None
+        which = {self.index_of(work)}
+        if self.name.interval is None and self.record.name.record.has_hours:
+            which |= {
+                i
+                for i in range(max(which) + 1, len(self._works))
+                if self._works[i].next == 0 and _alike(self._works[i].step, work.step)
+            }
+        plan = self.plan.split(which, self.name, whole_days=self.whole_days)
+        if plan is None:
+            return False
+        index = min(which)
+        self.set_plan(plan)
+        self.front = min(self.front, index)
+        return True
+
+
+def kept(rows: Rows, contracts: Contracts | None) -> Rows:
+    """The rows of contracts that are meant; the provider may have sent more of them."""
+    if contracts is None or contracts == Contracts() or rows.contracts is None or len(rows) == 0:
+        return rows
+    mask = contracts.mask(rows.contracts, new_york_days(rows.timestamps))
+    return rows if bool(mask.all()) else rows.take(mask)
+
+
+def assemble(series: SeriesFetch, work: StepWork) -> tuple[Rows, int, SessionCounts]:
+    """A step's rows as they are written, the empty bars left out, and its sessions' counts.
+
+    Raises ``RequestTooLarge`` when the step is too large to be written as one.
+    """
+    parts = [part for part in work.parts if part is not None]
+    count = sum(map(len, parts))
+    if count > MOST_ROWS:
+        raise RequestTooLarge(f"the step has {count:,} rows")
+    rows = Rows.joined(parts).in_event_order()
+    work.parts.clear()
+    empty, missing = 0, dict[int, int]()
+    if series.name.schema == "ohlcv":
+        if series.name.asset == "stock":
+            hours = AskedHours(series.name, series.record.start_time, series.record.end_time)
+            missing = missing_bars(rows, hours.points)
+        rows, empty = process_bars(rows, series.record.empty_bars)
+    return rows, empty, SessionCounts(rows_by_session(rows), missing)
+
+
+def _alike(one: Step, other: Step) -> bool:
+    """Whether two steps ask for the same hours of a single day each."""
+    a, b = one.chunks[0], other.chunks[0]
+    return one.start == one.end and (a.start_time, a.end_time) == (b.start_time, b.end_time)

@@ -1,0 +1,53 @@
+"""From the terminal's CSV lists to listings: how many strikes or contracts each expiration has."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+
+from app.domain.planning import Listing, Need
+from app.domain.series import SeriesName
+from app.errors import BadTable
+
+_TYPES = {
+    "symbol": pa.string(),
+    "expiration": pa.date32(),
+    "strike": pa.float64(),
+    "right": pa.string(),
+}
+_COLUMNS = {
+    "expirations": ("symbol", "expiration"),
+    "strikes": ("symbol", "strike"),
+    "contracts": ("symbol", "expiration", "strike", "right"),
+}
+
+
+def to_listing(body: bytes, series: SeriesName, need: Need) -> Listing:
+    """The listing in one answer. Raises ``BadTable`` when it is not the answer to the request."""
+    names = _COLUMNS[need.kind]
+    options = pa.csv.ConvertOptions(
+        column_types={name: _TYPES[name] for name in names}, include_columns=list(names), strings_can_be_null=False
+    )
+    try:
+        table = pa.csv.read_csv(
+            pa.py_buffer(body), read_options=pa.csv.ReadOptions(use_threads=False), convert_options=options
+        )
+    except (pa.ArrowInvalid, pa.ArrowKeyError) as error:
+        raise BadTable(f"not the expected list ({str(error).splitlines()[0][:160]})") from None
+    for name in names:
+        if table.column(name).null_count:
+            raise BadTable(f"column {name} has empty cells")
+    others = set(pc.unique(table.column("symbol")).to_pylist()) - {series.symbol}
+    if others:
+        raise BadTable(f"a row of {min(others)!r} is not of {series.symbol}")
+    if need.kind == "strikes":
+        assert need.date is not None
+        return {need.date: len(pc.unique(table.column("strike")))}
+    counts = pc.value_counts(table.column("expiration")).to_pylist()
+    listing: dict[dt.date, int] = {one["values"]: one["counts"] for one in counts}
+    if need.kind == "expirations":
+        return dict.fromkeys(sorted(listing), 0)
+    return dict(sorted(listing.items()))
