@@ -11,6 +11,7 @@ from typing import Annotated, NoReturn
 import typer
 from rich.console import Console
 
+from app.commands.plan import plan
 from app.errors import PlatformError, SettingError
 from app.settings import Role, load
 
@@ -21,6 +22,7 @@ cli = typer.Typer(
     pretty_exceptions_enable=False,
 )
 _errors = Console(stderr=True, highlight=False)
+cli.command()(plan)
 
 
 @cli.command()

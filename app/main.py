@@ -172,7 +172,7 @@ def _coordinator(
     metrics.gauge("fdp_backtests", "Backtests known.", lambda: len(index.backtests()))
     provider = provider_of(settings, _PLAN_CONNECTIONS)
     app.stoppers.append((provider.close,))
-    return routes(Front(index, Changes(index), publish, provider))
+    return routes(Front(index, Changes(index), publish, provider, settings.slots))
 
 
 def _history(

@@ -219,10 +219,10 @@ class _Chain:
         return self._by_filters(_CONTRACTS_OF_EXPIRATION)
 
     def _by_filters(self, listed: int) -> int:
-        """How many of an expiration's contracts a request asks for."""
+        """How many of an expiration's contracts a request brings; several strikes bring all."""
         both = 2 if self.contracts.right == "both" else 1
-        if self.contracts.strikes:
-            return both * len(self.contracts.strikes)
+        if len(self.contracts.strikes) == 1:
+            return both
         if self.contracts.strike_range is not None:
             return min(listed, both * (2 * self.contracts.strike_range + 1))
         return listed * both // 2

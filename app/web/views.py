@@ -12,7 +12,6 @@ import orjson
 from aiohttp import web
 from faust.web import View
 
-from app.domain.checking import expand_short_form, parse_request
 from app.domain.records import BacktestRecord
 from app.domain.request import Backtest
 from app.domain.schema import RECORDS, Asset
@@ -20,7 +19,9 @@ from app.domain.status import receipts_wanted, status
 from app.errors import Conflict, InvalidRequest
 from app.kafka.index import Index
 from app.provider import Provider
+from app.web.bodies import json_answer, read_backtest
 from app.web.changes import Changes
+from app.web.plan import plan_view
 from app.web.problems import problem
 
 #: A decision usually shows within milliseconds; a new owner of ``requests`` needs seconds.
@@ -31,12 +32,14 @@ Publish = Callable[[bytes, bytes], Awaitable[int]]
 
 @dataclass(frozen=True)
 class Front:
-    """What the views need: the index, and a way to publish on ``requests`` that gives the message's offset."""
+    """What the views need: the index, a way to publish on ``requests`` that gives the message's offset, and for plans
+    the provider and how many requests it takes at once."""
 
     index: Index
     changes: Changes
     publish: Publish
     provider: Provider
+    slots: int
 
     def status(self, record: BacktestRecord) -> dict[str, Any]:
         """A backtest as it stands now."""
@@ -49,6 +52,7 @@ def routes(front: Front) -> dict[str, type[View]]:
         "/historical/stock": _historical(front, "stock"),
         "/historical/option": _historical(front, "option"),
         "/backtests": _backtests(front),
+        "/plan": plan_view(front.provider, front.slots),
         "/backtests/{backtest_id}": _backtest(front),
         "/schemas": _schemas(),
     }
@@ -59,7 +63,7 @@ def _historical(front: Front, asset: Asset) -> type[View]:
         """Ask for historical series of one asset; the short form of a request."""
 
         async def post(self, request: web.Request) -> web.Response:
-            return await _ask(front, await read_json(request), asset)
+            return await submit(front, await read_backtest(request, asset))
 
     return Historical
 
@@ -69,10 +73,10 @@ def _backtests(front: Front) -> type[View]:
         """All backtests; and the coordinator's own way to ask for one."""
 
         async def get(self, request: web.Request) -> web.Response:
-            return _json([front.status(record) for record in front.index.backtests()])
+            return json_answer([front.status(record) for record in front.index.backtests()])
 
         async def post(self, request: web.Request) -> web.Response:
-            return await _ask(front, await read_json(request), None)
+            return await submit(front, await read_backtest(request))
 
     return Backtests
 
@@ -89,7 +93,7 @@ def _backtest(front: Front) -> type[View]:
             wanted = receipts_wanted(found, record.run)
             receipts = await asyncio.to_thread(front.index.receipts, wanted) if wanted else {}
             found["receipts"] = [receipts[one["topic"]] for one in found["series"] if one["topic"] in receipts]
-            return _json(found)
+            return json_answer(found)
 
     return OneBacktest
 
@@ -99,16 +103,9 @@ def _schemas() -> type[View]:
         """The Avro schema of every record type, by name."""
 
         async def get(self, request: web.Request) -> web.Response:
-            return _json({record.name: record.avro() for record in RECORDS.values()})
+            return json_answer({record.name: record.avro() for record in RECORDS.values()})
 
     return Schemas
-
-
-async def _ask(front: Front, body: Any, asset: Asset | None) -> web.Response:
-    short = isinstance(body, dict) and "series" not in body
-    if isinstance(body, dict):
-        body = expand_short_form(body, asset)
-    return await submit(front, parse_request(body, dt.datetime.now(dt.UTC), short_form=short))
 
 
 async def submit(front: Front, backtest: Backtest) -> web.Response:
@@ -119,27 +116,14 @@ async def submit(front: Front, backtest: Backtest) -> web.Response:
     if not decided:
         # It is durably on the topic and will be decided as soon as the topic has an owner again.
         body = {"backtest_id": backtest.backtest_id, "state": "accepted", "series": _topics(backtest)}
-        return _json(body, 202, location)
+        return json_answer(body, 202, location)
     record = front.index.backtest(backtest.backtest_id)
     if record is None:
         raise InvalidRequest.of("", "the request was not accepted; requests.dlq says why")
     if record.backtest.hash != backtest.hash:
         raise Conflict(backtest.backtest_id)
-    return _json(front.status(record), 202, location)
-
-
-async def read_json(request: web.Request) -> Any:
-    """The body as JSON. Raises HTTP 400 when it is none and 413 when it is too large."""
-    content = await request.read()
-    try:
-        return orjson.loads(content)
-    except orjson.JSONDecodeError as error:
-        raise web.HTTPBadRequest(text=f"the body is not JSON: {error}") from None
+    return json_answer(front.status(record), 202, location)
 
 
 def _topics(backtest: Backtest) -> list[dict[str, object]]:
     return [{"topic": name.topic, "state": "accepted", "rows": 0} for name, _ in backtest.members()]
-
-
-def _json(body: object, status_code: int = 200, headers: dict[str, str] | None = None) -> web.Response:
-    return web.Response(status=status_code, body=orjson.dumps(body), content_type="application/json", headers=headers)

@@ -6,7 +6,7 @@ Everything is a function of the seed, the contract and the date, and of nothing 
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from typing import Any
 
@@ -85,8 +85,8 @@ class Board:
 
     def take(self, rows: Ints) -> Board:
         """Some of the contracts."""
-        columns = {f.name: getattr(self, f.name) for f in fields(self)}
-        return Board(**{k: v[rows] if isinstance(v, np.ndarray) else v for k, v in columns.items()})
+        columns = {field.name: getattr(self, field.name)[rows] for field in fields(self)[2:]}
+        return replace(self, **columns)
 
 
 def milliseconds(time: dt.time) -> int:

@@ -31,6 +31,11 @@ def strikes(expiration: Expiration, day: dt.date) -> Ints:
     return np.union1d(near, far)
 
 
+def price_at_listing(expiration: Expiration) -> int:
+    """What the underlying cost when the expiration's first strikes were listed, in units."""
+    return _reached(expiration)[1]
+
+
 def order(units: Ints) -> Ints:
     """A number to sort strikes by: the vendor gives them in the order of a hash table."""
     return np.asarray((units * 2_654_435_761) & 0xFFFF_FFFF)

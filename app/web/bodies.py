@@ -1,0 +1,38 @@
+"""Bodies of requests and answers: JSON in, checked; JSON out."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import orjson
+from aiohttp import web
+
+from app.domain.checking import expand_short_form, parse_request
+from app.domain.request import Backtest
+from app.domain.schema import Asset
+
+
+async def read_backtest(request: web.Request, asset: Asset | None = None) -> Backtest:
+    """The body as a checked request, in its full or short form; ``asset`` is what the endpoint says of the latter.
+
+    Raises ``InvalidRequest`` naming every field at fault, and what ``read_json`` does.
+    """
+    body = await read_json(request)
+    short = isinstance(body, dict) and "series" not in body
+    if isinstance(body, dict):
+        body = expand_short_form(body, asset)
+    return parse_request(body, dt.datetime.now(dt.UTC), short_form=short)
+
+
+async def read_json(request: web.Request) -> Any:
+    """The body as JSON. Raises HTTP 400 when it is none and 413 when it is too large."""
+    content = await request.read()
+    try:
+        return orjson.loads(content)
+    except orjson.JSONDecodeError as error:
+        raise web.HTTPBadRequest(text=f"the body is not JSON: {error}") from None
+
+
+def json_answer(body: object, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
+    return web.Response(status=status, body=orjson.dumps(body), content_type="application/json", headers=headers)

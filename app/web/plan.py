@@ -1,0 +1,88 @@
+"""``POST /plan``: what a backtest would do, without doing it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+
+from aiohttp import web
+from faust.web import View
+
+from app.domain.estimate import Answers, Ask, asks, estimate
+from app.domain.planning import Listing
+from app.domain.series import SeriesName
+from app.errors import PlatformError
+from app.provider import Provider
+from app.web.bodies import json_answer, read_backtest
+
+logger = logging.getLogger(__name__)
+
+#: Listings that one plan asks for, and seconds that it waits for them: it is an estimate, and somebody waits for it.
+MOST_LISTINGS, LISTINGS_WAIT = 20, 10.0
+#: Listings that are asked for at once, by all plans together.
+_AT_ONCE = 2
+
+
+class Listings:
+    """Asks the provider for listings, in threads of its own: one that does not answer may hold them for minutes, and
+    must not hold those that other views wait for. Such threads keep later plans without listings, never without an
+    answer."""
+
+    def __init__(self, provider: Provider, wait: float = LISTINGS_WAIT) -> None:
+        self._provider = provider
+        self._wait = wait
+        self._threads = ThreadPoolExecutor(_AT_ONCE, "plan-listing")
+
+    async def ask(self, wanted: Mapping[Ask, SeriesName]) -> Answers:
+        """The listings that can be had in time, and of the others the reason. Raises nothing."""
+        loop = asyncio.get_running_loop()
+        first = dict(list(wanted.items())[:MOST_LISTINGS])
+        missing = dict.fromkeys(wanted, f"a plan asks for no more than {MOST_LISTINGS} listings")
+        missing |= dict.fromkeys(first, f"the provider did not answer within {self._wait:g} s")
+        found: dict[Ask, Listing] = {}
+        calls = {
+            loop.run_in_executor(self._threads, self._provider.list, series, ask.need): ask
+            for ask, series in first.items()
+        }
+        if not calls:
+            return Answers(found, missing)
+        try:
+            done, _ = await asyncio.wait(calls, timeout=self._wait)
+        finally:
+            for call in calls:
+                call.cancel()
+        for call in done:
+            error = call.exception()
+            if error is None:
+                found[calls[call]] = call.result()
+            elif isinstance(error, PlatformError):
+                missing[calls[call]] = str(error)
+            else:
+                logger.error("a listing failed: %s", calls[call], exc_info=error)
+                missing[calls[call]] = "the platform has a defect; its log says more"
+        return Answers(found, missing)
+
+
+def plan_view(provider: Provider, slots: int) -> type[View]:
+    """The view; ``slots`` are the requests that the provider's account may have running at once."""
+    listings = Listings(provider)
+
+    class Plan(View):
+        """Tell what a request would do; nothing is published and no topic is made."""
+
+        async def post(self, request: web.Request) -> web.Response:
+            backtest = await read_backtest(request)
+            refusals = {
+                name: why
+                for name, _ in backtest.members()
+                if (why := provider.refuses(name, backtest.start)) is not None
+            }
+            # Years of a large request take seconds: other views are served meanwhile.
+            wanted = await asyncio.to_thread(asks, backtest, provider.limits, refusals)
+            answers = await listings.ask(wanted)
+            made = await asyncio.to_thread(estimate, backtest, provider.limits, slots, refusals, answers)
+            return json_answer(await asyncio.to_thread(made.as_json))
+
+    return Plan
