@@ -22,7 +22,6 @@ cli = typer.Typer(
     pretty_exceptions_enable=False,
 )
 _errors = Console(stderr=True, highlight=False)
-cli.command()(plan)
 
 
 @cli.command()
@@ -77,6 +76,9 @@ def simulator(context: typer.Context) -> None:
     from simulator.cli import main as run_simulator
 
     run_simulator(context.args)
+
+
+cli.command()(plan)
 
 
 def main() -> NoReturn:

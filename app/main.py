@@ -47,7 +47,7 @@ logger = logging.getLogger(__name__)
 MAX_BODY = 1 << 20
 #: Seconds that a POST waits for the brokers.
 PUBLISH_WAIT = 10.0
-#: Seconds between two looks at the terminal's own connection.
+#: Seconds between two looks at the provider's own connection.
 _TERMINAL_POLL = 5.0
 #: Requests that the coordinator makes at once for the listings of a plan that is only asked about.
 _PLAN_CONNECTIONS = 2
@@ -226,7 +226,7 @@ def _assignment(app: faust.App) -> str | None:
 
 
 class _TerminalWatch:
-    """Asks the terminal now and then how it is, so that a probe need not wait for it."""
+    """Asks the provider now and then how it is, so that a probe need not wait for it."""
 
     def __init__(self, client: Provider) -> None:
         self._client = client
@@ -248,7 +248,8 @@ class _TerminalWatch:
         while not self._stop.is_set():
             state = self._client.state()
             if state != self._state:
-                logger.log(logging.INFO if state == "CONNECTED" else logging.WARNING, "the terminal is %s", state)
+                level = logging.INFO if state == "CONNECTED" else logging.WARNING
+                logger.log(level, "the provider %s is %s", self._client.name, state)
                 self._state = state
             self._stop.wait(_TERMINAL_POLL)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from app.errors import SettingError
+from app.files.client import FilesProvider
 from app.provider import Provider
 from app.settings import Settings
 from app.theta.client import ThetaClient
@@ -9,4 +11,8 @@ from app.theta.client import ThetaClient
 
 def provider_of(settings: Settings, connections: int) -> Provider:
     """The provider that the settings name, able to answer ``connections`` requests at once."""
+    if settings.data_provider == "files":
+        if settings.files_dir is None:
+            raise SettingError("FILES_DIR", "is not set, and DATA_PROVIDER is files; set it to the folder of the data")
+        return FilesProvider(settings.files_dir)
     return ThetaClient(settings.theta_url, connections=connections, tier=settings.theta_tier)

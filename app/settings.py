@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.errors import SettingError
@@ -48,6 +48,12 @@ class Settings(BaseSettings):
     theta_ws_url: str = Field("ws://127.0.0.1:25520/v1/events", description="Theta Terminal's WebSocket.")
     theta_tier: Tier = Field("standard", description="The account's highest tier; sets the request slots.")
     theta_wait: float = Field(600, ge=0, description="Seconds a series waits for a terminal that does not answer.")
+    data_provider: Literal["thetadata", "files"] = Field(
+        "thetadata", description="Where historical data comes from: Theta Terminal, or the files in `FILES_DIR`."
+    )
+    files_dir: Path | None = Field(
+        None, validate_default=True, description="Folder of the user's own data, with `DATA_PROVIDER` `files`."
+    )
     web_host: str = Field("127.0.0.1", description="Address the web servers listen on.")
     web_port: int = Field(6066, ge=1, le=65535, description="Port of the coordinator's web server.")
     history_web_port: int = Field(6067, ge=1, le=65535, description="Port of the history role's probes and metrics.")
@@ -92,10 +98,22 @@ class Settings(BaseSettings):
     def _upper(cls, value: object) -> object:
         return value.upper() if isinstance(value, str) else value
 
-    @field_validator("theta_tier", "log_format", mode="before")
+    @field_validator("theta_tier", "log_format", "data_provider", mode="before")
     @classmethod
     def _lower(cls, value: object) -> object:
         return value.lower() if isinstance(value, str) else value
+
+    @field_validator("files_dir")
+    @classmethod
+    def _folder(cls, folder: Path | None, info: ValidationInfo) -> Path | None:
+        if info.data.get("data_provider") != "files":
+            return folder
+        if folder is None:
+            raise ValueError("DATA_PROVIDER is files and no folder is named; set it to the folder of the data")
+        folder = folder.expanduser().absolute()
+        if not folder.is_dir():
+            raise ValueError("is no folder; name the one with the data")
+        return folder
 
     @property
     def slots(self) -> int:
@@ -134,7 +152,7 @@ def load(**overrides: object) -> Settings:
         first = error.errors()[0]
         name = str(first["loc"][0]).upper() if first["loc"] else "settings"
         secret = "PASSWORD" in name or "TOKEN" in name or "AUTH" in name
-        shown = "" if secret else f", got {first.get('input')!r}"
+        shown = "" if secret or first.get("input") is None else f", got {first.get('input')!r}"
         raise SettingError(name, f"{first['msg'].removeprefix('Value error, ')}{shown}") from None
 
 

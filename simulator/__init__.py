@@ -4,5 +4,5 @@ The market is a pure function of a seed, a symbol and a date; everything around 
 errors) follows the vendor's documentation and recorded responses. Run it by ``python -m simulator``, or inside a test
 by :meth:`simulator.server.Simulator.in_thread`.
 
-Not here yet: quotes, trades, options, snapshots, flat files and the WebSocket.
+Not here yet: snapshots, the endpoints at a time of day, the Greeks of trades, indices, flat files and the WebSocket.
 """

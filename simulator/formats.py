@@ -9,14 +9,19 @@ newlines at the end) and of ``json_legacy`` (columns, one newline) from recorded
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Literal, Protocol
+
+import numpy as np
 
 from simulator.digits import Part, laid_out
 from simulator.tables import Columns, Table
 
 JsonDialect = Literal["new", "legacy"]
 Leaf = tuple[bytes, ...]
+
+_CONTRACT = ("symbol", "expiration", "right", "strike")  # the order of keys that was recorded
 
 
 class Format(Protocol):
@@ -60,7 +65,7 @@ class Ndjson:
 
     def leaf(self, columns: Columns, table: Table) -> Leaf:
         """The lines."""
-        return (laid_out([*_object(columns, table), b"\n"], table.rows),)
+        return (laid_out([*_object(columns.keys, table), b"\n"], table.rows),)
 
     def document(self, columns: Columns, leaves: Sequence[Leaf]) -> list[bytes]:
         """The lines."""
@@ -75,11 +80,13 @@ class JsonNew:
 
     def leaf(self, columns: Columns, table: Table) -> Leaf:
         """The rows, a comma after each."""
-        return (laid_out([b"\t\t", *_object(columns, table), b",\n"], table.rows),)
+        if columns.grouped:
+            return (b"".join(_groups(columns, table)),)
+        return (laid_out([b"\t\t", *_object(columns.keys, table), b",\n"], table.rows),)
 
     def document(self, columns: Columns, leaves: Sequence[Leaf]) -> list[bytes]:
         """The rows in their frame, without the last comma."""
-        rows = [leaf[0] for leaf in leaves]
+        rows = [leaf[0] for leaf in leaves if leaf[0]] or [b""]
         rows[-1] = rows[-1].removesuffix(b",\n")
         return [b'{\n\t"response": [\n', *rows, b"\n\t]\n}\n\n"]
 
@@ -134,8 +141,25 @@ def named(name: str, dialect: JsonDialect) -> Format | None:
     return formats.get(name)
 
 
-def _object(columns: Columns, table: Table) -> list[Part]:
+def _groups(columns: Columns, table: Table) -> Iterator[bytes]:
+    """The rows of each contract, which follow one another, under the contract (layout recorded)."""
+    contract = _object([name for name in _CONTRACT if name in columns.names], table)
+    # The vendor's examples have the rest in the order of the whole row's keys.
+    row = [b"\t\t\t\t", *_object([key for key in columns.keys if key not in _CONTRACT], table), b",\n"]
+    begins = np.zeros(table.rows, dtype=np.bool_)
+    begins[:1] = True
+    for part in contract:
+        if not isinstance(part, bytes):
+            begins[1:] |= part[1:] != part[:-1]
+    edges = [*np.flatnonzero(begins).tolist(), table.rows]
+    for start, stop in pairwise(edges):
+        head = laid_out([part if isinstance(part, bytes) else part[start : start + 1] for part in contract], 1)
+        rows = laid_out([part if isinstance(part, bytes) else part[start:stop] for part in row], stop - start)
+        yield b'\t\t{\n\t\t\t"contract": %b,\n\t\t\t"data": [\n%b\n\t\t\t]\n\t\t},\n' % (head, rows[:-2])
+
+
+def _object(keys: Sequence[str], table: Table) -> list[Part]:
     parts: list[Part] = []
-    for i, key in enumerate(columns.keys):
+    for i, key in enumerate(keys):
         parts += [f'{"," if i else "{"}"{key}":'.encode(), *table.columns[key].pieces("json")]
     return [*parts, b"}"]

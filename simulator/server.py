@@ -196,14 +196,32 @@ async def _written(request: web.BaseRequest, reply: Reply) -> web.StreamResponse
     else:
         response.enable_chunked_encoding()
     await response.prepare(request)
-    body = b"".join(reply.chunks)
     if broken and fault is not None:
-        await _broken(request, response, body, fault)
+        await _broken(request, response, b"".join(reply.chunks), fault)
         return response
-    for start in range(0, length, _WRITE):
-        await response.write(body[start : start + _WRITE])
+    for piece in _pieces(reply.chunks):
+        await response.write(piece)
     await response.write_eof()
     return response
+
+
+def _pieces(chunks: Sequence[bytes]) -> Iterator[bytes | memoryview]:
+    """A body in writes of a good size, without ever having a second copy of all of it."""
+    small: list[bytes] = []
+    waiting = 0
+    for chunk in chunks:
+        if len(chunk) < _WRITE:
+            small.append(chunk)
+            waiting += len(chunk)
+        if waiting and (len(chunk) >= _WRITE or waiting >= _WRITE):
+            yield b"".join(small)
+            small, waiting = [], 0
+        if len(chunk) >= _WRITE:
+            whole = memoryview(chunk)
+            for start in range(0, len(chunk), _WRITE):
+                yield whole[start : start + _WRITE]
+    if waiting:
+        yield b"".join(small)
 
 
 async def _broken(request: web.BaseRequest, response: web.StreamResponse, body: bytes, fault: Fault) -> None:

@@ -16,11 +16,26 @@ from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from app.domain import sessions
+from simulator import routes
+from simulator.answers import Terminal
 from simulator.ledger import Entry
+from simulator.query import Query
 from simulator.refusals import Refusal
 from simulator.service import Options, Service
 
 _OHLC = "/v3/stock/history/ohlc"
+_OPTION = "/v3/option/history/"
+_CHAIN_DAY = "20240109"
+_CHAIN = f"symbol=SPXW&expiration=*&date={_CHAIN_DAY}"
+_CHAINS = (
+    ("quote", f"{_CHAIN}&interval=1m"),
+    ("ohlc", f"{_CHAIN}&interval=1m"),
+    ("greeks/first_order", f"{_CHAIN}&interval=5m"),
+    ("trade_quote", _CHAIN),
+    ("open_interest", _CHAIN),
+    ("eod", f"symbol=SPXW&expiration=*&start_date={_CHAIN_DAY}&end_date={_CHAIN_DAY}"),
+    ("quote", f"{_CHAIN}&max_dte=0&interval=tick"),
+)
 _CASES = (("1s", 1), ("1m", 31), ("5m", 31), ("1h", 31))
 
 
@@ -45,7 +60,37 @@ async def _in_process() -> None:
             service, "/v3/stock/history/eod", f"symbol=KO&start_date={year}0101&end_date={year}1230"
         )
     print(f"{'eod':10}{365:>16}{rows / (time.perf_counter() - seconds) / 1e6:>16.2f}")
+    await _options(service)
     service.close()
+
+
+async def _options(service: Service) -> None:
+    """All expirations of an index for a day, and the same without writing it as text."""
+    print(f"{'SPXW, all expirations':32}{'rows':>10}{'seconds':>9}{'Mrows/s':>9}{'unwritten, Mrows/s':>20}")
+    for name, query in _CHAINS:
+        _unwritten(service, name, query.replace(_CHAIN_DAY, "20240108"))  # imports, and tables of texts
+        began = time.perf_counter()
+        rows = await _answered(service, _OPTION + name, query)
+        seconds = time.perf_counter() - began
+        unwritten = _unwritten(service, name, query.replace(_CHAIN_DAY, "20240110"))
+        shown = f"{name} {query.partition('&interval=')[2]}"
+        print(f"{shown:32}{rows:>10}{seconds:>9.2f}{rows / seconds / 1e6:>9.2f}{unwritten / 1e6:>20.2f}")
+
+
+def _unwritten(service: Service, name: str, query: str) -> float:
+    """Rows a second of the tables alone, of a day that was not asked before."""
+    found = routes.find(_OPTION + name)
+    assert found is not None
+    options, route = service.options, found[0]
+    read = Query.read(route.parameters, {}, [(key, value) for key, _, value in _pairs(query)])
+    began = time.perf_counter()
+    portions = route.answer(Terminal.at(options.seed, options.tier, options.clock()), read)
+    rows = sum(portion.make().rows for portion in portions)
+    return rows / (time.perf_counter() - began)
+
+
+def _pairs(query: str) -> list[tuple[str, str, str]]:
+    return [pair.partition("=") for pair in query.split("&")]
 
 
 async def _measured(
@@ -63,7 +108,7 @@ async def _rows(service: Service, symbol: str, start: dt.date, span: int, interv
 
 
 async def _answered(service: Service, path: str, query: str) -> int:
-    pairs = [(name, value) for name, _, value in (pair.partition("=") for pair in query.split("&"))]
+    pairs = [(name, value) for name, _, value in _pairs(query)]
     try:
         reply = await service.reply(Entry(1, path, query, 0), pairs)
     except Refusal as refused:

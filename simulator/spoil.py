@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from simulator.digits import Part
 from simulator.faults import Spoiling
-from simulator.tables import Column, Columns, Days, Integers, Prices, Stamps, Table, Texts
+from simulator.tables import Column, Columns, Days, Dialect, Integers, Prices, Stamps, Table, Texts
 
 
 def spoiled(
@@ -61,9 +62,19 @@ def _reversed(table: Table) -> Table:
             case Texts(cells, quoted):
                 return Texts(cells[::-1], quoted)
             case _:
-                return column
+                return _Turned(column)
 
     return Table(_each(table, turned), table.rows)
+
+
+@dataclass(frozen=True)
+class _Turned:
+    """Another column from its end to its beginning."""
+
+    column: Column
+
+    def pieces(self, dialect: Dialect) -> list[Part]:
+        return [part if isinstance(part, bytes) else part[::-1] for part in self.column.pieces(dialect)]
 
 
 def _dates(column: Stamps, rows: int) -> Days:

@@ -29,10 +29,13 @@ class Columns:
 
     ``hashed``: JSON objects have their keys in Java's HashMap order, as every recorded data row has. The vendor's
     examples of the calendar have them in declared order; nothing was recorded there, so the examples stand.
+
+    ``grouped``: the rows are an option contract's, and the newer JSON has them contract by contract.
     """
 
     names: tuple[str, ...]
     hashed: bool = True
+    grouped: bool = False
 
     @cached_property
     def keys(self) -> tuple[str, ...]:

@@ -99,7 +99,7 @@ def _body(file: Path | None, short: dict[str, Any]) -> Any:
 
 
 def _show(answer: dict[str, Any]) -> None:
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)
     if not console.is_terminal:
         console.width = _WIDTH
     table = Table()

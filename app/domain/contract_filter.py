@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from decimal import Decimal
 
@@ -12,6 +13,7 @@ from app.domain.dates import read_date
 
 #: Most expirations or strikes that a request names: the requests that it makes at the provider grow with them.
 MOST_NAMED = 1000
+_STRIKE = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,3}0*)?")
 _RIGHTS = ("call", "put", "both")
 Wrong = Callable[[str, str, tuple[str, ...] | None], None]
 
@@ -64,8 +66,7 @@ def check_contracts(raw: ContractFilter | None, at: str, wrong: Wrong) -> Contra
 
 
 def _mills(text: str) -> int | None:
-    try:
-        mills = Decimal(text) * 1000
-        return int(mills) if mills == mills.to_integral_value() and 0 < mills <= LARGEST_STRIKE else None
-    except (ArithmeticError, ValueError):
+    if not _STRIKE.fullmatch(text):
         return None
+    mills = int(Decimal(text) * 1000)
+    return mills if 0 < mills <= LARGEST_STRIKE else None

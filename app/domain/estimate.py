@@ -32,14 +32,14 @@ REQUEST_SECONDS, ROWS_PER_SECOND = 0.5, 300_000
 #: The model of bytes, about what a row is on the broker before its lz4: the Avro body by the record's columns, a string
 #: being its length and one byte more; the registry's frame; the key; the broker's own fields of a record.
 _COLUMN_BYTES: Mapping[Kind, int] = {
-    Kind.INT: 3,
+    Kind.INT: 2,
     Kind.LONG: 4,
     Kind.DOUBLE: 8,
     Kind.NULLABLE: 9,
     Kind.TIMESTAMP: 8,
     Kind.DATE: 3,
     Kind.RIGHT: 1,
-    Kind.CODES: 3,
+    Kind.CODES: 2,
 }
 _FRAME_BYTES, _RECORD_BYTES, _OCC_BYTES = 5, 9, 21
 
@@ -179,15 +179,9 @@ def estimate(backtest: Backtest, limits: Limits, slots: int, refusals: Refusals,
             key = alike, unlisted, None if listing is None else ask
             if key not in sizes:
                 listings = {} if ask is None or listing is None else _standing_for(wanted, ask.need, listing)
-                plan = _plan(name, entry, backtest, limits, listings)
-                sizes[key] = Size(
-                    requests=len(plan.chunks),
-                    listings=len(wanted),
-                    rows=sum(step.rows for step in plan.steps),
-                    steps=len(plan.steps),
-                    sessions=_covered(plan, days),
-                    exact=_exact(entry, wanted, unlisted),
-                    unlisted=unlisted,
+                size = _size(name, entry, days, backtest, limits, listings)
+                sizes[key] = replace(
+                    size, listings=len(wanted), exact=_exact(entry, wanted, unlisted), unlisted=unlisted
                 )
             series.append(SeriesEstimate(name, sizes[key]))
     return Estimate(backtest.backtest_id, len(days), slots, tuple(series))
@@ -234,6 +228,29 @@ def _plan(
         # A filled bar of an option needs the session's bars before it.
         whole_days=entry.contracts is not None and entry.empty_bars == "fill",
     )
+
+
+def _size(
+    name: SeriesName,
+    entry: SeriesRequest,
+    days: list[dt.date],
+    backtest: Backtest,
+    limits: Limits,
+    listings: Mapping[Need, Listing],
+) -> Size:
+    """The size by its plan."""
+    plan = _plan(name, entry, backtest, limits, listings)
+    rows = _rows(plan)
+    contracts = entry.contracts
+    if contracts is not None and len(contracts.strikes) > 1 and (contracts.expirations or listings):
+        # A request for several strikes brings all there are, of which those that are named are kept.
+        single = replace(entry, contracts=replace(contracts, strikes=contracts.strikes[:1]))
+        rows = len(contracts.strikes) * _rows(_plan(name, single, backtest, limits, listings))
+    return Size(requests=len(plan.chunks), rows=rows, steps=len(plan.steps), sessions=_covered(plan, days))
+
+
+def _rows(plan: Plan) -> int:
+    return sum(step.rows for step in plan.steps)
 
 
 def _standing_for(wanted: tuple[Need, ...], asked: Need, found: Listing) -> dict[Need, Listing]:

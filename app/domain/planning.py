@@ -193,7 +193,7 @@ class _Chain:
         if listed is None:
             listed = self.listings.get(Need("expirations"))
             if listed is None:
-                return {day: _CONTRACTS_OF_CHAIN}
+                return {day: self._by_filters(_CONTRACTS_OF_CHAIN)}
             guess = self._by_filters(_CONTRACTS_OF_EXPIRATION)
             listed = dict.fromkeys(listed, guess)
         return {e: n for e, n in listed.items() if self.contracts.days_of(e, day, day)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -46,7 +47,7 @@ def status(
         series.append(one)
         rows += one["rows"]
         done += found.chunks_done if found else 0
-        total += found.chunks_total if found else _chunks(entry, record.backtest.start, record.backtest.end, limits)
+        total += found.chunks_total if found else _chunks(replace(entry, symbols=()), record.backtest.start, record.backtest.end, limits)
     state = backtest_state([one["state"] for one in series])
     eta = None
     if state == "running" and done:

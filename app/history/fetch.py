@@ -272,10 +272,10 @@ class Fetcher:
     def _failed(self, series: SeriesFetch, work: Work, index: int, error: ProviderError) -> None:
         now = time.monotonic()
         with self._changed:
-            if not self._wants(series, work):
-                return
             if isinstance(error, ProviderBusy):
                 self._slots.busy()
+            if not self._wants(series, work) or (series.failure and series.index_of(work) >= series.end):
+                return
             if isinstance(error, RequestTooLarge) and isinstance(work, StepWork):
                 reserved = work.reserved
                 if series.split(work):
@@ -320,7 +320,7 @@ class Fetcher:
     def _give_up(self, series: SeriesFetch, work: Work, error: ProviderError) -> None:
         index = series.index_of(work)
         if series.failure is None or index < series.end:
-            series.failure, series.end = error, index
+            series.failure, series.given_up, series.end = error, work, index
         self._reserved -= work.reserved
         work.reserved = 0
 

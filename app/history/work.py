@@ -96,6 +96,7 @@ class SeriesFetch:
         self.head = first
         self.front = first
         self.failure: PlatformError | None = None
+        self.given_up: Work | None = None
         self.listing: ListingWork | None = None
         self.plan: Plan | None = plan
         #: Steps before this one may have been begun.
@@ -140,7 +141,7 @@ class SeriesFetch:
         self.listing = None
         self._works = [known.get(id(step)) or StepWork(step) for step in plan.steps]
         self._alive = {id(work) for work in self._works}
-        self.end = len(plan.steps)
+        self.end = len(plan.steps) if self.given_up is None else self.index_of(self.given_up)
         self.front = min(self.front, self.end)
         self.reach = max((i + 1 for i, work in enumerate(self._works) if work.next), default=self.head)
 

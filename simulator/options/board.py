@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass, fields, replace
+from enum import IntEnum
 from functools import lru_cache
 from typing import Any
 
@@ -32,7 +33,7 @@ _FIRST_QUOTES = 20_000  # by when the first of a busy contract's day is there, a
 _TRADES = 260  # a session, of the busiest contract
 
 
-class Draw:
+class Draw(IntEnum):
     """Streams of random numbers of a contract; the market's own are below 300."""
 
     VOLATILITY = 400
@@ -40,7 +41,6 @@ class Draw:
     FIRST = 402
     LEVEL = 403
     INTEREST = 404
-    REPORT = 405
 
 
 @dataclass(frozen=True)
@@ -83,6 +83,11 @@ class Board:
         end = _expires(self.expiration, self.session)
         return np.maximum(end - ms, _SHORTEST_LIFE) / YEAR
 
+    def row(self, strike: int, put: bool) -> int | None:
+        """Where a contract stands, or None if it is not listed."""
+        found = np.flatnonzero(self.contract == 2 * strike + put)
+        return int(found[0]) if len(found) else None
+
     def take(self, rows: Ints) -> Board:
         """Some of the contracts."""
         columns = {field.name: getattr(self, field.name)[rows] for field in fields(self)[2:]}
@@ -106,15 +111,17 @@ def board(expiration: Expiration, session: sessions.Session) -> Board:
     stream = (2 * strike + put) * 4_194_304 + expiration.date.toordinal()
 
     def uniform(draw: int, day: int) -> Floats:
-        return market.uniform(stock.key, draw + 1000 * day, stream)
+        return market.uniform(root.key, draw + 1000 * day, stream)
 
     opened = milliseconds(session.open)
     life = max(_expires(expiration, session) - opened, _SHORTEST_LIFE) / YEAR
-    base = stock.volatility * np.sqrt(252) * float(np.exp(0.1 * market.normal(stock.key, Draw.LEVEL, np.array([at]))[0]))
+    level = float(market.normal(stock.key, Draw.LEVEL, np.array([at]))[0])
+    base = stock.volatility * np.sqrt(252) * np.exp(0.1 * level)
     # Distance from the money in standard deviations until the expiration, a day at the least.
     away = np.log(strike / spot) / (base * np.sqrt(max(life, 1 / 365)))
     skew = np.clip(away, -8, 8)
-    volatility = base * np.clip(1 - 0.05 * skew + 0.015 * skew**2, 0.6, 2.5) * (0.99 + 0.02 * uniform(Draw.VOLATILITY, at))
+    smile = np.clip(1 - 0.05 * skew + 0.015 * skew**2, 0.6, 2.5)
+    volatility = base * smile * (0.99 + 0.02 * uniform(Draw.VOLATILITY, at))
     near = np.exp(-0.5 * (away / 1.3) ** 2) / (1 + 365 * life / 12)
     # Contracts at round strikes are livelier.
     activity = root.liquidity * near * np.where(strike % (25 * UNIT) == 0, 1.0, 0.6)

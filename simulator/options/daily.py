@@ -49,10 +49,11 @@ def open_interest(part: Part) -> Raw:
 
 def interest(board: Board) -> Ints:
     """Contracts open in the morning: none on the day of the listing, then ever more, each strike towards its own."""
-    expiration, stock = board.expiration, board.expiration.root.underlying
+    expiration, key = board.expiration, board.expiration.root.key
     stream = board.contract * 4_194_304 + expiration.date.toordinal()
     away = np.log(board.strike / price_at_listing(expiration)) / 0.12
-    goal = _MOST * expiration.root.liquidity * np.exp(-0.5 * away**2) * market.uniform(stock.key, Draw.INTEREST, stream) ** 3
+    size = market.uniform(key, Draw.INTEREST, stream) ** 3
+    goal = _MOST * expiration.root.liquidity * np.exp(-0.5 * away**2) * size
     age = (board.session.date - expiration.listed).days
-    daily = 1 + 0.04 * market.uniform(stock.key, Draw.INTEREST + 1000 * board.session.date.toordinal(), stream)
+    daily = 1 + 0.04 * market.uniform(key, Draw.INTEREST + 1000 * board.session.date.toordinal(), stream)
     return np.floor(goal * daily * (age / (age + _FILLS))).astype(np.int64)

@@ -33,7 +33,7 @@ from simulator.tiers import Tier, admit_from
 EOD_READY = dt.time(17, 20)
 """When the current day's end-of-day rows are there (reports are made at about 17:15, New York)."""
 
-_ROWS = 150_000  # of a portion, about
+_ROWS = 60_000  # of a portion, about
 _CHANGES = 6_000  # of a contract's quote in a session, about
 _MINUTE = 60_000
 
@@ -84,19 +84,14 @@ class Intraday:
         now = milliseconds(terminal.now.time()) + terminal.now.microsecond // 1000
         running = terminal.now.date() if now <= window.end else None
         days = [day for day in traded(terminal, found, span) if day.date != running or now >= window.start]
+        ends = {day: min(window.end, now) if day.date == running else window.end for day in days}
         portions = []
         for expiration in expiring(found, date, days):
-            chosen = {}
-            for day in days:
-                if filters.admits(expiration, day.date):
-                    made = board(expiration, day)
-                    if len(rows := filters.chosen(made)):
-                        chosen[day] = rows
+            chosen = _chosen(expiration, days, filters)
             for numbers in _blocks(expiration, chosen, _rows_each(window, ticks, len(chosen))):
                 key = (self.name, kind, found.symbol, expiration.date, tuple(chosen), filters, window, int(numbers[0]))
                 cached = None if any(day.date == running for day in chosen) else key
-                ends = {day: min(window.end, now) if day.date == running else window.end for day in chosen}
-                portions.append(Portion(cached, partial(_table, make, expiration, chosen, numbers, window, ends)))
+                portions.append(Portion(cached, partial(_block, make, expiration, chosen, numbers, window, ends)))
         if not portions:
             raise no_data()
         return portions
@@ -135,7 +130,7 @@ class Daily:
             if not live:
                 continue
             key = (self.name, kind, found.symbol, expiration.date, live[0], live[-1], filters)
-            running = self.name == "open_interest" and any(day.date == terminal.today for day in live)
+            running = self.name == "open_interest" and live[-1].date == terminal.today
             make_all = partial(_whole, make, expiration, live, filters, whole, ends)
             portions.append(Portion(None if running else key, make_all))
         if not portions:
@@ -159,7 +154,14 @@ def _blocks(expiration: Expiration, chosen: dict[sessions.Session, Ints], rows_e
     return [numbers[begin : begin + size] for begin in range(0, len(numbers), size)]
 
 
-def _table(
+def _chosen(expiration: Expiration, days: Sequence[sessions.Session], filters: Filters) -> dict[sessions.Session, Ints]:
+    """Of each session the rows of the board that are asked for, if there are any."""
+    admitted = [day for day in days if filters.admits(expiration, day.date)]
+    rows = {day: filters.chosen(board(expiration, day)) for day in admitted}
+    return {day: found for day, found in rows.items() if len(found)}
+
+
+def _block(
     make: Make,
     expiration: Expiration,
     chosen: dict[sessions.Session, Ints],
@@ -167,14 +169,9 @@ def _table(
     window: Window,
     ends: dict[sessions.Session, int],
 ) -> Table:
-    parts = []
-    for day, rows in chosen.items():
-        made = board(expiration, day)
-        rows = rows[np.isin(made.contract[rows], numbers)]
-        if len(rows):
-            part = Part(made.take(rows), rows, window, ends[day])
-            parts.append((day.date, part.board.contract, make(part)))
-    return table(expiration.root.symbol, expiration.date, parts)
+    """A few contracts in all sessions."""
+    mine = {day: rows[np.isin(board(expiration, day).contract[rows], numbers)] for day, rows in chosen.items()}
+    return _joined(make, expiration, {day: rows for day, rows in mine.items() if len(rows)}, window, ends)
 
 
 def _whole(
@@ -185,10 +182,20 @@ def _whole(
     window: Window,
     ends: dict[sessions.Session, int],
 ) -> Table:
+    """All contracts in all sessions; the boards are looked at only now, a year of an index has thousands of them."""
+    rows = {day: filters.chosen(board(expiration, day)) for day in days}
+    return _joined(make, expiration, rows, window, ends)
+
+
+def _joined(
+    make: Make,
+    expiration: Expiration,
+    chosen: dict[sessions.Session, Ints],
+    window: Window,
+    ends: dict[sessions.Session, int],
+) -> Table:
     parts = []
-    for day in days:
-        made = board(expiration, day)
-        rows = filters.chosen(made)
-        part = Part(made.take(rows), rows, window, ends[day])
+    for day, rows in chosen.items():
+        part = Part(board(expiration, day).take(rows), rows, window, ends[day])
         parts.append((day.date, part.board.contract, make(part)))
     return table(expiration.root.symbol, expiration.date, parts)

@@ -128,5 +128,3 @@ def _some(portions: list[Portion]) -> list[Portion]:
     if not portions:
         raise no_data()
     return portions
-
-

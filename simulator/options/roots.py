@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
+from hashlib import blake2b
 from typing import Literal
 
 from simulator.instruments import Instrument, instrument
@@ -50,6 +51,12 @@ class Root:
         """Whether prices go by a cent below three dollars, and not by five; above by five, and not by ten."""
         return self.underlying.symbol != _INDEX
 
+    @cached_property
+    def key(self) -> int:
+        """Seeds what is random about its contracts; two roots on one underlying have two of them."""
+        digest = blake2b(f"{self.underlying.key}/{self.symbol}".encode(), digest_size=8).digest()
+        return int.from_bytes(digest)
+
     def step(self, price: int) -> int:
         """The distance of two strikes when the underlying costs so much, both in units."""
         return min(_STEPS, key=lambda step: abs(math.log(step / (self.grain * price))))
@@ -83,7 +90,7 @@ def root(seed: int, symbol: str) -> Root | None:
         liquidity = 1.0 if symbol in _BUSY else max((stock.trades / _MOST_TRADES) ** 0.7, 0.05)
         return Root(symbol, stock, "weekly", False, 35, 365, 0.0135, 0.16, 0.4, 2, liquidity)
     liquidity = 0.02 + 0.08 * min(stock.trades / 80_000, 1)
-    return Root(symbol, stock, "weekly", False, 21, 150, 0.02, 0.2, 0.4, 2, liquidity)
+    return Root(symbol, stock, "weekly", False, 14, 120, 0.025, 0.15, 0.3, 2, liquidity)
 
 
 def symbols() -> list[str]:

@@ -7,6 +7,7 @@ and the intraday Greeks want one expiration; here ``*`` is as good for a single 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
+from dataclasses import replace
 from functools import partial
 
 from simulator.options import daily, greek_rows, greeks, lists, rows
@@ -26,6 +27,7 @@ from simulator.route import (
     Route,
     columns,
 )
+from simulator.tables import Columns
 from simulator.tiers import Tier
 
 _CONTRACT = "symbol,expiration,strike,right"
@@ -35,7 +37,8 @@ _RIGHT = Parameter("right", default="both")
 _MAX_DTE = Parameter("max_dte")
 _STRIKE_RANGE = Parameter("strike_range")
 _OPTION = (SYMBOL, _EXPIRATION, _STRIKE, _RIGHT, _STRIKE_RANGE, FORMAT)
-_RATES = ("sofr", *(f"treasury_{term}" for term in "m1 m3 m6 y1 y2 y3 y5 y7 y10 y20 y30".split()))
+_TREASURIES = ("m1", "m3", "m6", "y1", "y2", "y3", "y5", "y7", "y10", "y20", "y30")
+_RATES = ("sofr", *(f"treasury_{term}" for term in _TREASURIES))
 _TERMS = (
     Parameter("annual_dividend"),
     Parameter("rate_type", default="sofr", allowed=_RATES),
@@ -48,6 +51,10 @@ _VOLATILITY = f"implied_vol,iv_error,{_UNDERLYING}"
 _REQUEST_TYPE = Parameter("request_type", required=True, allowed=("trade", "quote"))
 
 Plan = Callable[[Query], tuple[Hashable, Make]]
+
+
+def _rows_of(names: str) -> Columns:
+    return replace(columns(f"{_CONTRACT},{names}"), grouped=True)
 
 
 def _plainly(make: Make) -> Plan:
@@ -80,7 +87,7 @@ def _greeks_eod(query: Query) -> tuple[Hashable, Make]:
 def _intraday(name: str, tier: Tier, parameters: tuple[Parameter, ...], names: str, plan: Plan) -> Route:
     declared = (*_OPTION, *parameters)
     answer = Intraday(name, frozenset(parameter.name for parameter in declared), plan)
-    return Route(f"/v3/option/history/{name}", tier, declared, columns(f"{_CONTRACT},{names}"), answer)
+    return Route(f"/v3/option/history/{name}", tier, declared, _rows_of(names), answer)
 
 
 def _daily(
@@ -88,7 +95,7 @@ def _daily(
 ) -> Route:
     declared = (*_OPTION, _MAX_DTE, *parameters)
     answer = Daily(name, frozenset(parameter.name for parameter in declared), plan, day_at_a_time)
-    return Route(f"/v3/option/history/{name}", tier, declared, columns(f"{_CONTRACT},{names}"), answer)
+    return Route(f"/v3/option/history/{name}", tier, declared, _rows_of(names), answer)
 
 
 def _greeks_route(name: str, tier: Tier, names: tuple[str, ...]) -> Route:
@@ -106,9 +113,7 @@ LIST_ROUTES = (
         lists.dates,
     ),
     Route("/v3/option/list/expirations", Tier.FREE, (SYMBOL, FORMAT), columns("symbol,expiration"), lists.expirations),
-    Route(
-        "/v3/option/list/strikes", Tier.FREE, (SYMBOL, _EXPIRATION, FORMAT), columns("symbol,strike"), lists.strikes
-    ),
+    Route("/v3/option/list/strikes", Tier.FREE, (SYMBOL, _EXPIRATION, FORMAT), columns("symbol,strike"), lists.strikes),
     Route(
         "/v3/option/list/contracts/{request_type}",
         Tier.VALUE,
@@ -119,9 +124,7 @@ LIST_ROUTES = (
 )
 
 HISTORY_ROUTES = (
-    _intraday(
-        "ohlc", Tier.VALUE, INTRADAY, f"timestamp,{_BARS},vwap", _plainly(rows.ohlc)
-    ),
+    _intraday("ohlc", Tier.VALUE, INTRADAY, f"timestamp,{_BARS},vwap", _plainly(rows.ohlc)),
     _intraday("quote", Tier.VALUE, (*INTRADAY, _MAX_DTE), f"timestamp,{QUOTE}", _plainly(rows.quote)),
     _intraday("trade", Tier.STANDARD, (*PERIOD, _MAX_DTE), f"timestamp,{TRADE}", _plainly(rows.trade)),
     _intraday(

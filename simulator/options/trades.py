@@ -69,8 +69,7 @@ class Trades:
 def trades(expiration: Expiration, session: sessions.Session) -> Trades:
     """All of the session's, ``contract`` being a row of :func:`simulator.options.board.board`."""
     made = board(expiration, session)
-    stock = expiration.root.underlying
-    rng = np.random.default_rng([stock.key, session.date.toordinal(), expiration.date.toordinal(), len(made)])
+    rng = np.random.default_rng([expiration.root.key, session.date.toordinal(), expiration.date.toordinal()])
     count = rng.poisson(expected_trades(made))
     contract = np.repeat(np.arange(len(made)), count)
     ms = _times(rng, made, contract)

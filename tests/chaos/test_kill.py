@@ -6,6 +6,7 @@ import json
 import os
 import random
 import signal
+from typing import Any
 
 import httpx
 import pytest
@@ -36,15 +37,40 @@ def ready(platform: Platform, role: str) -> None:
     until(f"{role} to be ready", probe)
 
 
+CHAIN = {"root": "AAPL", "start": "2024-07-01", "end": "2024-07-03", "schema": "quote", "interval": "1m"}
+
+
 @pytest.mark.timeout(300)
 def test_rows_survive_the_death_of_their_writer(platform: Platform) -> None:
+    clean = platform.run(**WORK)
+    done = run_and_kill(platform, "stock", WORK)
+    compare(platform, done, clean)
+    for one in done["receipts"]:
+        times = [message.timestamp()[1] for message in platform.messages(one["topic"])]
+        assert times == sorted(set(times))
+
+
+@pytest.mark.timeout(300)
+def test_a_chain_whose_plan_is_split_survives_the_death_of_its_writer(platform: Platform) -> None:
+    clean = platform.run("option", **CHAIN)
+    too_much = {"match": {"path": "/history/"}, "fault": {"status": 570}, "probability": 0.3}
+    platform.simulator.set_faults([too_much])
+    done = run_and_kill(platform, "option", CHAIN, most=2)
+    compare(platform, done, clean)
+    assert done["progress"]["chunks_total"] > clean["progress"]["chunks_total"]
+    for one in done["receipts"]:
+        places = [(message.timestamp()[1], message.key()) for message in platform.messages(one["topic"])]
+        assert places == sorted(set(places))
+
+
+def run_and_kill(platform: Platform, asset: str, work: dict[str, Any], most: int = 4) -> dict[str, Any]:
+    """A backtest whose history role is killed up to ``most`` times, at random moments."""
     seed = random.randrange(1_000_000)
     print(f"seed {seed}")
     chance = random.Random(seed)
-    clean = platform.run(**WORK)
-    name = platform.ask(**WORK)
+    name = platform.ask(asset, **work)
     kills = 0
-    while platform.http.get(f"/backtests/{name}").json()["state"] in ("accepted", "running") and kills < 4:
+    while platform.http.get(f"/backtests/{name}").json()["state"] in ("accepted", "running") and kills < most:
         rows = platform.http.get(f"/backtests/{name}").json()["progress"]["rows"]
         more = rows + chance.randrange(1, 60_000)
 
@@ -58,12 +84,15 @@ def test_rows_survive_the_death_of_their_writer(platform: Platform) -> None:
     done = platform.finished(name, timeout=120)
     print(f"{kills} kills of the history role survived")
     assert done["state"] == "complete", done
+    return done
+
+
+def compare(platform: Platform, done: dict[str, Any], clean: dict[str, Any]) -> None:
+    """The same rows as on a run that nobody disturbed."""
     assert [one["sha256"] for one in done["receipts"]] == [one["sha256"] for one in clean["receipts"]]
     assert [one["sessions"] for one in done["receipts"]] == [one["sessions"] for one in clean["receipts"]]
     for one in done["receipts"]:
-        times = [message.timestamp()[1] for message in platform.messages(one["topic"])]
-        assert len(times) == one["rows"]
-        assert times == sorted(set(times))
+        assert len(platform.messages(one["topic"])) == one["rows"]
 
 
 @pytest.mark.timeout(300)

@@ -99,3 +99,78 @@ def test_the_failure_of_one_series_leaves_the_others_alone(platform: Platform) -
     assert done["state"] == "partial"
     assert [one["state"] for one in done["series"]] == ["complete", "failed", "complete"]
     assert len(done["receipts"]) == 2
+
+
+# --- too much at once ---------------------------------------------------------------------------------------
+
+MONTH = {"start": "2024-03-01", "end": "2024-03-28"}
+CHAIN = {"root": "QUIET", "start": "2024-03-07", "end": "2024-03-12", "schema": "quote", "interval": "5m"}
+
+
+def test_a_range_that_is_too_much_at_once_is_asked_for_in_parts(platform: Platform) -> None:
+    faulty(platform, "VZ", {"status": 570, "body": "too large"}, times=3)
+    done = platform.finished(platform.ask(tickers=["VZ"], **MONTH))
+    assert done["state"] == "complete", done
+    assert done["progress"]["chunks_total"] > 1
+    platform.simulator.set_faults([])
+    clean = platform.run(tickers=["VZ"], **MONTH)
+    assert clean["progress"]["chunks_total"] == 1
+    assert done["receipts"][0]["sha256"] == clean["receipts"][0]["sha256"]
+    assert done["receipts"][0]["sessions"] == clean["receipts"][0]["sessions"]
+
+
+def test_a_chain_that_is_too_much_at_once_is_asked_for_in_parts(platform: Platform) -> None:
+    rule = {"match": {"path": "/history/"}, "fault": {"status": 570, "body": "too large"}, "nth": [1, 2, 4, 5]}
+    platform.simulator.set_faults([rule])
+    done = platform.finished(platform.ask("option", **CHAIN))
+    assert done["state"] == "complete", done
+    platform.simulator.set_faults([])
+    clean = platform.run("option", **CHAIN)
+    assert done["progress"]["chunks_total"] > clean["progress"]["chunks_total"]
+    assert done["receipts"][0]["sha256"] == clean["receipts"][0]["sha256"]
+
+
+def test_what_stays_too_much_fails_with_what_to_do(platform: Platform) -> None:
+    faulty(platform, "T", {"status": 570, "body": "too large"})
+    day = {"start": "2024-07-01", "end": "2024-07-01", "interval": "1h"}
+    done = platform.finished(platform.ask(tickers=["T"], **day))
+    assert done["state"] == "failed"
+    assert "570: too large" in done["series"][0]["reason"]
+    assert "cannot be split further" in done["series"][0]["reason"]
+
+
+# --- anything, anywhere -------------------------------------------------------------------------------------
+
+ANY = [
+    {"status": 429},
+    {"status": 470},
+    {"status": 474},
+    {"status": 475},
+    {"status": 570},
+    {"status": 571},
+    {"status": 572},
+    {"kind": "cut", "after_bytes": 3_000},
+    {"kind": "drop"},
+    {"kind": "text200", "body": "No data, sorry"},
+    {"kind": "missing_column", "column": "bid"},
+    {"kind": "extra_column", "column": "mood"},
+    {"kind": "shuffled_columns"},
+    {"kind": "out_of_range"},
+    {"kind": "backwards"},
+]
+
+
+@pytest.mark.parametrize("fault", ANY, ids=lambda fault: str(fault.get("kind", fault.get("status"))))
+def test_faults_at_random_requests_of_a_chain_leave_it_exact_or_say_why_not(
+    platform: Platform, fault: dict[str, Any]
+) -> None:
+    platform.simulator.set_faults([{"match": {"symbol": "QUIET"}, "fault": fault, "probability": 0.4}])
+    done = platform.finished(platform.ask("option", **CHAIN))
+    platform.simulator.set_faults([])
+    if done["state"] == "complete":
+        clean = platform.run("option", **CHAIN)
+        assert done["receipts"][0]["sha256"] == clean["receipts"][0]["sha256"]
+        assert done["receipts"][0]["sessions"] == clean["receipts"][0]["sessions"]
+    else:
+        assert done["state"] == "failed"
+        assert "symbol=QUIET" in done["series"][0]["reason"]

@@ -40,7 +40,17 @@ def test_links_between_pages_lead_somewhere(page: Path) -> None:
 def test_every_module_is_on_the_map() -> None:
     page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
     tree = page.split("## Where things are")[1].split("```")[1]
-    for folder in ("agents", "app", "app/domain", "app/theta", "app/avro", "app/kafka", "app/coordinator", "app/web"):
+    for folder in (
+        "agents",
+        "app",
+        "app/domain",
+        "app/theta",
+        "app/files",
+        "app/avro",
+        "app/kafka",
+        "app/coordinator",
+        "app/web",
+    ):
         for module in sorted((ROOT / folder).glob("*.py")):
             if not module.name.startswith("__"):
                 assert re.search(rf"\b{re.escape(module.name)}", tree), f"{folder}/{module.name} is not on the map"

@@ -48,12 +48,12 @@ def plans(draw: st.DrawFn) -> tuple[SeriesName, Plan]:
             hours = tuple(dt.time(one // 3600, one // 60 % 60, one % 60) for one in (first, last))  # type: ignore[assignment]
         chunks = []
         for i in range(draw(st.integers(1, 3)) if name.asset == "option" else 1):
-            # The expirations of a step do not all live as long as it.
+            # Not every expiration of a step is asked for on all of its days.
             last_day = draw(st.integers(0, length - 1)) if i else length - 1
             contracts = None
             if name.asset == "option":
                 right = draw(st.sampled_from(["both", "call", "put"]))
-                contracts = Contracts(expirations=(days[last_day] + i * DAY,), right=right)
+                contracts = Contracts(expirations=(days[-1] + i * DAY,), right=right)
             rows = draw(st.integers(1, 10**6))
             chunks.append(Chunk(days[0], days[last_day], rows, *hours, contracts))
         steps.append(Step(tuple(chunks)))

@@ -112,7 +112,7 @@ def test_the_order_of_bodies_counts() -> None:
 def test_every_weekday_is_accounted_for() -> None:
     rows = {dt.date(2024, 7, 2): 390, dt.date(2024, 7, 3): 210}
 
-    assert session_report(dt.date(2024, 6, 29), dt.date(2024, 7, 8), rows) == [
+    assert session_report(dt.date(2024, 6, 29), dt.date(2024, 7, 8), rows, {}) == [
         {"date": "2024-07-01", "rows": 0, "status": "no_data"},
         {"date": "2024-07-02", "rows": 390, "status": "complete"},
         {"date": "2024-07-03", "rows": 210, "status": "early_close"},
@@ -123,7 +123,7 @@ def test_every_weekday_is_accounted_for() -> None:
 
 
 def test_a_half_day_without_rows_has_no_data() -> None:
-    (found,) = session_report(dt.date(2024, 7, 3), dt.date(2024, 7, 3), {})
+    (found,) = session_report(dt.date(2024, 7, 3), dt.date(2024, 7, 3), {}, {})
 
     assert found["status"] == "no_data"
 
@@ -131,7 +131,7 @@ def test_a_half_day_without_rows_has_no_data() -> None:
 def test_rows_on_a_day_that_should_have_none_are_not_hushed_up() -> None:
     saturday, holiday = dt.date(2024, 7, 6), dt.date(2024, 7, 4)
 
-    found = session_report(holiday, saturday, {saturday: 1, holiday: 2})
+    found = session_report(holiday, saturday, {saturday: 1, holiday: 2}, {})
 
     assert [(one["date"], one["rows"], one["status"]) for one in found] == [
         ("2024-07-04", 2, "complete"),
@@ -140,8 +140,17 @@ def test_rows_on_a_day_that_should_have_none_are_not_hushed_up() -> None:
     ]
 
 
+def test_what_the_provider_left_out_stands_beside_the_rows_and_only_there() -> None:
+    tuesday, wednesday = dt.date(2024, 7, 2), dt.date(2024, 7, 3)
+
+    assert session_report(tuesday, wednesday, {tuesday: 380, wednesday: 210}, {tuesday: 11, wednesday: 0}) == [
+        {"date": "2024-07-02", "rows": 380, "status": "complete", "missing": 11},
+        {"date": "2024-07-03", "rows": 210, "status": "early_close"},
+    ]
+
+
 def test_a_weekend_has_nothing_to_account_for() -> None:
-    assert session_report(dt.date(2024, 7, 6), dt.date(2024, 7, 7), {}) == []
+    assert session_report(dt.date(2024, 7, 6), dt.date(2024, 7, 7), {}, {}) == []
 
 
 @pytest.mark.parametrize(

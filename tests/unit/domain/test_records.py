@@ -11,14 +11,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.checking import parse_request
-from app.domain.plan import plan_series
+from app.domain.contracts import Contracts
+from app.domain.plan import Chunk, Plan, Step
+from app.domain.planning import plan_series
 from app.domain.records import (
     FINAL,
+    NO_COUNTS,
     BacktestRecord,
     Checkpoint,
     PlanRecord,
     SeriesRecord,
     SeriesState,
+    SessionCounts,
     decode_part,
     encode_part,
     part_key,
@@ -26,6 +30,7 @@ from app.domain.records import (
     series_records,
 )
 from app.domain.series import SeriesName
+from app.theta.limits import THETA_LIMITS
 
 NOW = dt.datetime(2025, 6, 3, 12, 0, 0, 250_000, tzinfo=dt.UTC)
 
@@ -45,6 +50,18 @@ EVERYTHING = [
     },
     {"asset": "stock", "ticker": "AAPL", "schema": "eod"},
     {"asset": "stock", "ticker": "AAPL", "empty_bars": "fill"},
+    {
+        "asset": "option",
+        "root": "SPXW",
+        "schema": "quote",
+        "contracts": {
+            "expirations": ["2024-03-15", "2024-02-16"],
+            "strikes": [4700, "4812.505"],
+            "right": "put",
+            "max_dte": 45,
+        },
+    },
+    {"asset": "option", "root": "SPXW", "schema": "greeks", "contracts": {"max_dte": 0, "strike_range": 0}},
 ]
 
 
@@ -91,11 +108,18 @@ def test_a_backtests_series_have_its_run_and_their_own_order_and_options() -> No
         ("stock-brk.b-ohlcv5m-historical-spring", 1),
         ("stock-aapl-eod-historical-spring", 2),
         ("stock-aapl-ohlcv1m-historical-spring", 3),
+        ("option-spxw-quote-historical-spring", 4),
+        ("option-spxw-greeks1m-historical-spring", 5),
     ]
     assert {(one.run, one.attempt, one.retain_days) for one in found} == {(42, 42, 7)}
     assert {(one.start, one.end) for one in found} == {(dt.date(2024, 1, 2), dt.date(2024, 1, 31))}
-    assert [one.empty_bars for one in found] == ["drop", "drop", "drop", "fill"]
-    assert [one.start_time for one in found] == [dt.time(0), dt.time(0), None, None]
+    assert [one.empty_bars for one in found] == ["drop", "drop", "drop", "fill", "drop", "drop"]
+    assert [one.start_time for one in found] == [dt.time(0), dt.time(0), None, None, None, None]
+    assert [one.contracts for one in found] == [
+        *[None] * 4,
+        Contracts((dt.date(2024, 2, 16), dt.date(2024, 3, 15)), (4_700_000, 4_812_505), "put", 45),
+        Contracts(max_dte=0, strike_range=0),
+    ]
     assert found[1].name == SeriesName("stock", "BRK.B", "ohlcv", "5m", "spring")
 
 
@@ -115,18 +139,51 @@ times = st.none() | st.times().map(lambda time: time.replace(microsecond=0))
         start_time=times,
         end_time=times,
         retain_days=st.none() | st.integers(1, 36_500),
+        contracts=st.none()
+        | st.builds(
+            Contracts,
+            st.lists(st.dates(), max_size=3).map(tuple),
+            st.lists(st.integers(1, 99_999_999), max_size=5).map(tuple),
+            st.sampled_from(["both", "call", "put"]),
+            st.none() | st.integers(0, 10_000),
+            st.none() | st.integers(0, 10_000),
+        ),
     )
 )
 def test_a_series_is_read_back_as_it_was(record: SeriesRecord) -> None:
     assert SeriesRecord.decode(record.topic, record.encode()) == record
 
 
+def test_a_series_from_before_there_were_options_is_still_read() -> None:
+    (record,) = series_records(accepted([{"asset": "stock", "ticker": "AAPL"}]))
+    body = orjson.loads(record.encode())
+    del body["contracts"]
+
+    assert SeriesRecord.decode(record.topic, orjson.dumps(body)) == record
+
+
 def test_a_plan_is_read_back_as_it_was() -> None:
     name = SeriesName("stock", "AAPL", "ohlcv", "1m", "1")
-    plan = plan_series(name, dt.date(2024, 1, 2), dt.date(2024, 6, 28), None, None)
-    record = PlanRecord(3, plan.digest, "topic-id", plan.as_json())
+    plan = plan_series(name, dt.date(2024, 1, 2), dt.date(2024, 6, 28), None, None, THETA_LIMITS)
+    record = PlanRecord(3, plan.digest, "topic-id", plan)
 
     assert PlanRecord.decode(record.encode()) == record
+    assert orjson.loads(record.encode())["steps"] == plan.as_json()
+
+
+def test_a_long_plan_fits_a_message_and_is_read_back_as_it_was() -> None:
+    contracts = [Contracts((dt.date(2024, 3, 1) + dt.timedelta(days=i),), right="call") for i in range(100)]
+    steps = [
+        Step(tuple(Chunk(day, day, 1_000 + i, contracts=one) for i, one in enumerate(contracts)))
+        for day in (dt.date(2024, 1, 2) + dt.timedelta(days=i) for i in range(250))
+    ]
+    plan = Plan(tuple(steps))
+    record = PlanRecord(3, plan.digest, "topic-id", plan)
+
+    assert len(orjson.dumps(plan.as_json())) > 3_000_000
+    assert len(record.encode()) < 500_000
+    assert PlanRecord.decode(record.encode()) == record
+    assert PlanRecord.decode(record.encode()).plan.digest == plan.digest
 
 
 @given(
@@ -162,9 +219,27 @@ def test_a_checkpoint_does_not_spell_out_what_is_not_there() -> None:
     assert body["chain"] == "0" * 64
 
 
-@given(st.integers(0, 2**53), st.dictionaries(st.integers(-10_000, 40_000), st.integers(0, 10**9), max_size=30))
-def test_session_counts_are_read_back_as_they_were(run: int, rows: dict[int, int]) -> None:
-    assert decode_part(encode_part(run, rows)) == rows
+counts_by_day = st.dictionaries(st.integers(-10_000, 40_000), st.integers(1, 10**9), max_size=30)
+
+
+@given(st.integers(0, 2**53), st.builds(SessionCounts, counts_by_day, counts_by_day))
+def test_session_counts_are_read_back_as_they_were(run: int, counts: SessionCounts) -> None:
+    assert decode_part(encode_part(run, counts)) == counts
+
+
+def test_session_counts_without_holes_do_not_speak_of_them() -> None:
+    assert orjson.loads(encode_part(7, SessionCounts({19_724: 391}, {}))) == {"run": 7, "rows": {"19724": 391}}
+
+
+@given(st.lists(st.builds(SessionCounts, counts_by_day, counts_by_day), max_size=4))
+def test_session_counts_add_up_day_by_day(many: list[SessionCounts]) -> None:
+    total = NO_COUNTS
+    for one in many:
+        total = total.plus(one)
+
+    for name in ("rows", "missing"):
+        days = {day for one in many for day in getattr(one, name)}
+        assert getattr(total, name) == {day: sum(getattr(one, name).get(day, 0) for one in many) for day in days}
 
 
 def test_the_keys_of_a_series_do_not_collide_with_topics_or_with_one_another() -> None:

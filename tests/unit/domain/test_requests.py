@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import datetime as dt
+from decimal import Decimal
 from typing import Any
 
 import orjson
@@ -191,6 +192,23 @@ TICKERS = ["AAPL", "msft", "BRK.B", "BRK/B", "A", "B", "C", "BF-B", "x+"]
 
 
 @st.composite
+def contracts(draw: st.DrawFn) -> JsonObject:
+    """Filters of contracts that are right, in any spelling; a field may also be null."""
+    strikes = st.integers(1, 99_999_999).map(lambda mills: Decimal(mills) / 1000)
+    written = strikes.flatmap(lambda one: st.sampled_from([float(one), str(one), f"{one:.3f}", int(one) or 1]))
+    found: JsonObject = {
+        "expirations": draw(st.none() | st.lists(st.dates().map(str), min_size=1, max_size=4)),
+        "right": draw(st.sampled_from(["call", "put", "both", None])),
+        "max_dte": draw(st.none() | st.integers(0, 10_000)),
+    }
+    if draw(st.booleans()):
+        found["strikes"] = draw(st.none() | st.lists(written, min_size=1, max_size=4))
+    else:
+        found["strike_range"] = draw(st.none() | st.integers(0, 10_000))
+    return found
+
+
+@st.composite
 def good_requests(draw: st.DrawFn) -> JsonObject:
     """Requests that are right, in any spelling."""
 
@@ -204,18 +222,21 @@ def good_requests(draw: st.DrawFn) -> JsonObject:
             found |= {"start_time": first.isoformat(), "end_time": last.isoformat()}
         return found
 
-    tickers = draw(st.lists(st.sampled_from(TICKERS), min_size=1, max_size=6, unique_by=str.upper))
-    cuts = sorted(draw(st.sets(st.integers(1, len(tickers)), max_size=2)) | {len(tickers)})
+    def whose(asset: str, symbols: list[str]) -> JsonObject:
+        if asset == "stock":
+            return {"ticker": symbols[0]} if len(symbols) == 1 and draw(st.booleans()) else {"tickers": symbols}
+        return {"root": symbols[0]} | ({"contracts": draw(contracts())} if draw(st.booleans()) else {})
+
+    symbols = draw(st.lists(st.sampled_from(TICKERS), min_size=1, max_size=6, unique_by=str.upper))
+    cuts = sorted(draw(st.sets(st.integers(1, len(symbols)), max_size=2)) | {len(symbols)})
     series, at = [], 0
     for cut in cuts:
         record = draw(st.sampled_from(list(RECORDS.values())))
-        one: JsonObject = {"asset": record.asset, "schema": record.schema}
-        if record.intervals:
+        one: JsonObject = {"asset": record.asset, "schema": record.schema, **whose(record.asset, symbols[at:cut])}
+        if record.schema == "ohlcv":
             one |= options(own=True)
-            if draw(st.booleans()):
-                one["interval"] = draw(st.sampled_from(record.intervals))
-        chosen = tickers[at:cut]
-        one |= {"ticker": chosen[0]} if len(chosen) == 1 and draw(st.booleans()) else {"tickers": chosen}
+        if record.intervals and draw(st.booleans()):
+            one["interval"] = draw(st.sampled_from(record.allowed_intervals))
         series.append(one)
         at = cut
     start = draw(st.dates(dt.date(2012, 1, 1), dt.date(2025, 5, 30)))

@@ -9,8 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.schema import RECORDS
-from app.domain.series import SeriesName, canonical_symbol, is_backtest_id, part_to_symbol, symbol_to_part
+from app.domain.schema import INTERVAL_SECONDS, RECORDS
+from app.domain.series import (
+    SeriesName,
+    canonical_symbol,
+    is_backtest_id,
+    is_symbol_of,
+    part_to_symbol,
+    symbol_to_part,
+)
 from app.errors import InvalidRequest
 
 KAFKA_LEGAL = re.compile(r"[a-zA-Z0-9._-]{1,249}")
@@ -32,13 +39,21 @@ symbols = st.builds(
     ),
 )
 ids = st.one_of(st.none(), st.from_regex(r"[a-z0-9][a-z0-9.-]{0,63}", fullmatch=True))
-kinds = st.sampled_from([(record, interval) for record in RECORDS.values() for interval in record.intervals or (None,)])
+kinds = st.sampled_from(
+    [
+        (record, interval)
+        for record in RECORDS.values()
+        for interval in (*INTERVAL_SECONDS, None)
+        if record.takes(interval)
+    ]
+)
 
 
 @st.composite
 def names(draw: st.DrawFn) -> SeriesName:
     record, interval = draw(kinds)
-    return SeriesName(record.asset, draw(symbols), record.schema, interval, draw(ids))
+    symbol = draw(symbols.filter(lambda one: is_symbol_of(record.asset, one)))
+    return SeriesName(record.asset, symbol, record.schema, interval, draw(ids))
 
 
 @pytest.mark.parametrize(
@@ -48,6 +63,12 @@ def names(draw: st.DrawFn) -> SeriesName:
         (SeriesName("stock", "AAPL", "ohlcv", "1m", None), "stock-aapl-ohlcv1m-live"),
         (SeriesName("stock", "AAPL", "eod", None, "spring"), "stock-aapl-eod-historical-spring"),
         (SeriesName("stock", "BRK.B", "ohlcv", "1h", "a.b-c"), "stock-brk.b-ohlcv1h-historical-a.b-c"),
+        (SeriesName("option", "SPXW", "quote", None, "1"), "option-spxw-quote-historical-1"),
+        (SeriesName("option", "SPXW", "quote", "1m", "1"), "option-spxw-quote1m-historical-1"),
+        (SeriesName("option", "SPXW", "quote", None, None), "option-spxw-quote-live"),
+        (SeriesName("option", "SPXW", "open_interest", None, "1"), "option-spxw-open_interest-historical-1"),
+        (SeriesName("option", "SPXW", "implied_volatility", "5m", None), "option-spxw-implied_volatility5m-live"),
+        (SeriesName("stock", "A", "trade_quote", None, "1"), "stock-a-trade_quote-historical-1"),
         (SeriesName("stock", "BRK/B", "ohlcv", "30s", "live"), "stock-brk..2fb-ohlcv30s-historical-live"),
     ],
 )
@@ -62,10 +83,12 @@ def test_a_topic_parses_back_into_its_parts(name: SeriesName) -> None:
 
 
 @given(names())
-def test_a_topic_is_legal_in_kafka_lower_case_and_without_underscores(name: SeriesName) -> None:
+def test_a_topic_is_legal_in_kafka_lower_case_and_without_underscores_but_those_of_the_schema(
+    name: SeriesName,
+) -> None:
     assert KAFKA_LEGAL.fullmatch(name.topic)
     assert name.topic == name.topic.lower()
-    assert "_" not in name.topic
+    assert "_" not in name.topic.replace(name.schema, "")
 
 
 def test_the_longest_legal_name_fits_into_kafkas_limit() -> None:
@@ -197,7 +220,14 @@ def test_garbage_is_refused_and_never_crashes_the_parser(topic: str) -> None:
         f"stock-{'a' * 17}-ohlcv1m-live",
         "stock-aapl-eod1m-live",
         "stock-aapl-ohlcv-live",
-        "option-spxw-ohlcv1m-live",
+        "stock-aapl-open_interest-live",
+        "stock-aapl-greeks1m-live",
+        "stock-aapl-trade1m-live",
+        "option-spxw-ohlcv-live",
+        "option-spxw-eod1m-live",
+        "option-spxw-trade.quote-live",
+        "option-sevenln-quote-live",
+        "option-spxw-quotetick-live",
     ],
 )
 def test_a_name_that_no_series_can_have_is_refused(topic: str) -> None:

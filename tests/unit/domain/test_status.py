@@ -10,6 +10,7 @@ import pytest
 from app.domain.checking import parse_request
 from app.domain.records import BacktestRecord, Checkpoint, SeriesState
 from app.domain.status import backtest_state, receipts_wanted, status
+from app.theta.limits import THETA_LIMITS
 
 ACCEPTED_AT = dt.datetime(2025, 6, 3, 12, tzinfo=dt.UTC)
 #: January to March at one minute: three chunks a series.
@@ -37,7 +38,10 @@ def checkpoint(
 
 def status_of(found: dict[str, Checkpoint], seconds: float = 0) -> dict[str, object]:
     return status(
-        RECORD, lambda topic, run: found.get(topic) if run == 9 else None, ACCEPTED_AT + dt.timedelta(0, seconds)
+        RECORD,
+        lambda topic, run: found.get(topic) if run == 9 else None,
+        ACCEPTED_AT + dt.timedelta(0, seconds),
+        THETA_LIMITS,
     )
 
 
@@ -106,7 +110,9 @@ def test_a_failed_series_says_why() -> None:
 
 
 def test_records_of_another_run_do_not_count() -> None:
-    found = status(RECORD, lambda topic, run: checkpoint("complete", 3) if run == 8 else None, ACCEPTED_AT)
+    found = status(
+        RECORD, lambda topic, run: checkpoint("complete", 3) if run == 8 else None, ACCEPTED_AT, THETA_LIMITS
+    )
 
     assert found["state"] == "accepted"
 
@@ -115,3 +121,21 @@ def test_only_complete_series_have_a_receipt() -> None:
     found = status_of({A: checkpoint("complete", 3), B: checkpoint("failed", 1)})
 
     assert receipts_wanted(found, 9) == {A: 9}
+
+
+CLOSE_BY = {"max_dte": 7, "strike_range": 5}
+
+
+def test_an_option_that_has_not_begun_has_about_as_many_chunks_as_its_sessions() -> None:
+    body = {
+        "backtest_id": "autumn",
+        "start": "2024-01-02",
+        "end": "2024-01-31",
+        "series": [{"asset": "option", "root": "SPXW", "schema": "quote", "interval": "1m", "contracts": CLOSE_BY}],
+    }
+    record = BacktestRecord(parse_request(body, ACCEPTED_AT), 9, ACCEPTED_AT)
+
+    found = status(record, lambda *_: None, ACCEPTED_AT, THETA_LIMITS)
+
+    assert found["state"] == "accepted"
+    assert 21 <= found["progress"]["chunks_total"] <= 3 * 21

@@ -5,193 +5,32 @@ from __future__ import annotations
 import datetime as dt
 import threading
 import time
-from collections import defaultdict
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable
 
-import numpy as np
 import pytest
 
-from app.domain.plan import ROW_BYTES, Chunk, Plan
-from app.domain.records import SeriesRecord
-from app.domain.rows import Rows
-from app.domain.series import SeriesName
-from app.domain.times import micros_of
+from app.domain.records import SessionCounts
 from app.errors import (
     BadTable,
-    PlatformError,
     ProviderBusy,
     ProviderError,
     ProviderGlitch,
     ProviderRefused,
     ProviderUnavailable,
-    RequestTooLarge,
 )
 from app.history import fetch as fetch_module
-from app.history.fetch import FEW, Fetched, Fetcher, Observer, SeriesFetch
-from app.provider import Hours
-
-FIRST_DAY = dt.date(2024, 1, 2)
-CHUNK_ROWS = 100
-CHUNK_BYTES = CHUNK_ROWS * ROW_BYTES
-Behaviour = Callable[[int], None]
-
-
-def wait_until(condition: Callable[[], bool], what: str, seconds: float = 10.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"{what}: not within {seconds} s"
-        time.sleep(0.002)
-
-
-class FakeProvider:
-    """Gives a bar per chunk. ``script`` has, by ticker and chunk, what each further call raises."""
-
-    name = "fake"
-
-    def __init__(self) -> None:
-        self.script: dict[tuple[str, int], list[Exception]] = defaultdict(list)
-        self.calls: list[tuple[str, int]] = []
-        self.hours: list[Hours] = []
-        self.empty_bars = 0
-        self.gate = threading.Event()
-        self.gate.set()
-        #: Chunks that wait for the gate; None: all.
-        self.gated: set[tuple[str, int]] | None = None
-        #: Chunks that wait for a gate of their own.
-        self.own_gates: dict[tuple[str, int], threading.Event] = {}
-        self.now = self.most = 0
-        self._lock = threading.Lock()
-
-    def fetch(self, series: SeriesName, chunk: Chunk, hours: Hours) -> Rows:
-        call = (series.symbol, (chunk.start - FIRST_DAY).days)
-        with self._lock:
-            self.calls.append(call)
-            self.hours.append(hours)
-            self.now += 1
-            self.most = max(self.most, self.now)
-            error = self.script[call].pop(0) if self.script[call] else None
-        try:
-            if self.gated is None or call in self.gated:
-                assert self.own_gates.get(call, self.gate).wait(20)
-            if error is not None:
-                raise error
-            return self._rows(series, chunk)
-        finally:
-            with self._lock:
-                self.now -= 1
-
-    def state(self) -> str:
-        return "CONNECTED"
-
-    def _rows(self, series: SeriesName, chunk: Chunk) -> Rows:
-        count = 1 + self.empty_bars
-        begin = micros_of(chunk.start, dt.time(9, 30))
-        columns: dict[str, Any] = {}
-        for column in series.record.columns:
-            values = np.zeros(count, dtype=column.kind.dtype)
-            if column.name == "symbol":
-                values[:] = series.symbol
-            elif column.name == "timestamp":
-                values[:] = begin + np.arange(count) * 60_000_000
-            else:
-                values[0] = 5
-            columns[column.name] = values
-        return Rows(series.record, columns)
-
-
-def plan_of(chunks: int, rows: int = CHUNK_ROWS) -> Plan:
-    days = [FIRST_DAY + dt.timedelta(days=i) for i in range(chunks)]
-    return Plan(tuple(Chunk(day, day, rows) for day in days))
-
-
-def series_of(
-    ticker: str, chunks: int, *, first: int = 0, on_ready: Callable[[], None] = lambda: None, **changes: Any
-) -> SeriesFetch:
-    parts: dict[str, Any] = {
-        "topic": f"stock-{ticker.lower()}-ohlcv1m-historical-1",
-        "run": 0,
-        "attempt": 0,
-        "order": 0,
-        "start": FIRST_DAY,
-        "end": FIRST_DAY + dt.timedelta(days=chunks),
-        "empty_bars": "drop",
-        "start_time": None,
-        "end_time": None,
-        "retain_days": None,
-        **changes,
-    }
-    return SeriesFetch(SeriesRecord(**parts), plan_of(chunks), first, on_ready)
-
-
-@pytest.fixture
-def provider() -> FakeProvider:
-    return FakeProvider()
-
-
-@pytest.fixture
-def make(provider: FakeProvider, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Fetcher]]:
-    """Makes fetchers that hurry; ``limit=1`` asks for one thing at a time."""
-    monkeypatch.setattr(fetch_module, "_FIRST_DELAY", 0.01)
-    monkeypatch.setattr(fetch_module, "_LONGEST_DELAY", 0.02)
-    made: list[Fetcher] = []
-
-    def build(concurrency: int = 4, theta_wait: float = 60, *, limit: int | None = None, **options: Any) -> Fetcher:
-        fetcher = Fetcher(provider, concurrency, theta_wait, **options)
-        if limit is not None:
-            fetcher.set_share(limit, concurrency + 14)
-            assert fetcher.limit == limit
-        made.append(fetcher)
-        return fetcher
-
-    yield build
-    provider.gate.set()
-    for fetcher in made:
-        fetcher.stop()
-
-
-def take(fetcher: Fetcher, series: SeriesFetch) -> Fetched:
-    """The head chunk, as soon as it is there."""
-    found: list[Fetched] = []
-
-    def there() -> bool:
-        one = fetcher.take(series)
-        if one is not None:
-            found.append(one)
-        return bool(found)
-
-    wait_until(there, f"chunk {series.head} of {series.record.topic}")
-    return found[0]
-
-
-def failure(fetcher: Fetcher, series: SeriesFetch) -> PlatformError:
-    """What ends the series; nothing of it may be left to be taken."""
-    found: list[PlatformError] = []
-
-    def failed() -> bool:
-        try:
-            assert fetcher.take(series) is None
-        except PlatformError as error:
-            found.append(error)
-        return bool(found)
-
-    wait_until(failed, f"the failure of {series.record.topic}")
-    return found[0]
-
-
-def settled(fetcher: Fetcher, provider: FakeProvider) -> list[tuple[str, int]]:
-    """All calls, once no more of them come."""
-    last, since = len(provider.calls), time.monotonic()
-
-    def quiet() -> bool:
-        nonlocal last, since
-        if fetcher.in_flight or len(provider.calls) != last:
-            last, since = len(provider.calls), time.monotonic()
-        return time.monotonic() - since > 0.1
-
-    wait_until(quiet, "the fetcher comes to rest")
-    return provider.calls
-
+from app.history.fetch import FEW, Fetcher, Observer
+from tests.unit.history.fetching import (
+    CHUNK_BYTES,
+    CHUNK_ROWS,
+    FIRST_DAY,
+    FakeProvider,
+    failure,
+    series_of,
+    settled,
+    take,
+    wait_until,
+)
 
 # --- what is fetched, and in which order ------------------------------------------------------------------
 
@@ -248,14 +87,14 @@ def test_series_take_turns(make: Callable[..., Fetcher], provider: FakeProvider)
     assert all({one, other} == {"A", "B"} for one, other in zip(tickers[::2], tickers[1::2], strict=True))
 
 
-def test_the_hours_of_the_series_go_to_the_provider(make: Callable[..., Fetcher], provider: FakeProvider) -> None:
-    fetcher = make()
-    series = series_of("A", 1, start_time=dt.time(10), end_time=None)
+def test_the_chunks_of_the_plan_go_to_the_provider(make: Callable[..., Fetcher], provider: FakeProvider) -> None:
+    fetcher, series = make(), series_of("A", 1)
     fetcher.add(series)
     fetcher.start()
     take(fetcher, series)
 
-    assert provider.hours == [Hours(dt.time(10), None)]
+    assert series.plan is not None
+    assert tuple(provider.chunks) == series.plan.chunks
 
 
 def test_a_chunk_comes_processed_and_counted(make: Callable[..., Fetcher], provider: FakeProvider) -> None:
@@ -268,8 +107,10 @@ def test_a_chunk_comes_processed_and_counted(make: Callable[..., Fetcher], provi
 
     one, other = take(fetcher, dropped), take(fetcher, filled)
     day = (FIRST_DAY - dt.date(1970, 1, 1)).days
-    assert (len(one.rows), one.empty_bars, one.sessions) == (1, 3, {day: 1})
-    assert (len(other.rows), other.empty_bars, other.sessions) == (4, 0, {day: 4})
+    # Bars of zeros are bars that the provider has; what is left of the day's grid is missing.
+    missing = {day: 391 - 4}
+    assert (len(one.rows), one.empty_bars, one.counts) == (1, 3, SessionCounts({day: 1}, missing))
+    assert (len(other.rows), other.empty_bars, other.counts) == (4, 0, SessionCounts({day: 4}, missing))
 
 
 def test_reports_of_zeros_are_data(make: Callable[..., Fetcher], provider: FakeProvider) -> None:
@@ -322,6 +163,7 @@ def test_the_observer_is_told_of_each_request(make: Callable[..., Fetcher], prov
 
 
 def test_the_budget_is_not_exceeded_by_later_chunks(make: Callable[..., Fetcher], provider: FakeProvider) -> None:
+    provider.traded = CHUNK_ROWS
     fetcher, series = make(budget=3 * CHUNK_BYTES), series_of("A", 10)
     fetcher.add(series)
     fetcher.start()
@@ -331,8 +173,19 @@ def test_the_budget_is_not_exceeded_by_later_chunks(make: Callable[..., Fetcher]
         found = take(fetcher, series)
         # What is taken still lies in memory until it is written.
         assert len(settled(fetcher, provider)) == min(10, 2 + taken)
-        fetcher.release(series.plan.chunks[found.index])
+        fetcher.release(found)
         assert len(settled(fetcher, provider)) == min(10, 3 + taken)
+
+
+def test_what_came_counts_and_no_longer_what_was_expected(make: Callable[..., Fetcher], provider: FakeProvider) -> None:
+    provider.traded = CHUNK_ROWS // 2
+    fetcher, series = make(limit=1, budget=4 * CHUNK_BYTES), series_of("A", 10)
+    fetcher.add(series)
+    fetcher.start()
+
+    # Seven that came take half their size, the next one would need its whole.
+    assert len(settled(fetcher, provider)) == 7
+    assert fetcher.reserved == 7 * CHUNK_BYTES // 2
 
 
 def test_a_head_is_always_admitted(make: Callable[..., Fetcher], provider: FakeProvider) -> None:
@@ -361,6 +214,7 @@ def test_a_retry_needs_no_room(make: Callable[..., Fetcher], provider: FakeProvi
 def test_a_series_that_is_removed_gives_its_budget_back(
     make: Callable[..., Fetcher], provider: FakeProvider, monkeypatch: pytest.MonkeyPatch, when: str
 ) -> None:
+    provider.traded = CHUNK_ROWS
     fetcher, series = make(budget=4 * CHUNK_BYTES), series_of("A", 8)
     if when == "in flight":
         provider.gated = {("A", i) for i in range(8)}
@@ -379,11 +233,12 @@ def test_a_series_that_is_removed_gives_its_budget_back(
     else:
         settled(fetcher, provider)
     if when == "taken":
-        fetcher.release(series.plan.chunks[take(fetcher, series).index])
+        fetcher.release(take(fetcher, series))
 
     fetcher.remove(series)
     provider.gate.set()
     wait_until(lambda: fetcher.in_flight == 0, "the requests end")
+    assert fetcher.reserved == 0
     provider.calls.clear()
     fetcher.add(series_of("B", 8))
 
@@ -392,6 +247,7 @@ def test_a_series_that_is_removed_gives_its_budget_back(
 
 
 def test_a_series_may_be_removed_twice(make: Callable[..., Fetcher], provider: FakeProvider) -> None:
+    provider.traded = CHUNK_ROWS
     fetcher, series = make(budget=2 * CHUNK_BYTES), series_of("A", 4)
     fetcher.add(series)
     fetcher.start()
@@ -407,7 +263,7 @@ def test_a_series_may_be_removed_twice(make: Callable[..., Fetcher], provider: F
 # --- failures ---------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", [ProviderRefused, RequestTooLarge, ProviderError])
+@pytest.mark.parametrize("kind", [ProviderRefused, ProviderError])
 def test_what_cannot_succeed_is_not_tried_again(
     make: Callable[..., Fetcher], provider: FakeProvider, kind: type[ProviderError]
 ) -> None:

@@ -24,7 +24,7 @@ class Terminal:
     """A server of raw bytes on a free port. It closes the connection after each answer."""
 
     def __init__(self) -> None:
-        self.answer: bytes | Callable[[Request], bytes] = b""
+        self.answer: bytes | Callable[[Request], bytes | Iterator[bytes]] = b""
         self.requests: list[Request] = []
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
@@ -57,7 +57,13 @@ class Terminal:
         pairs = (header.partition(": ") for header in headers)
         request = Request(url.path, dict(parse_qsl(url.query)), {name.lower(): value for name, _, value in pairs})
         self.requests.append(request)
-        connection.sendall(self.answer if isinstance(self.answer, bytes) else self.answer(request))
+        found = self.answer if isinstance(self.answer, bytes) else self.answer(request)
+        try:
+            for part in [found] if isinstance(found, bytes) else found:
+                connection.sendall(part)
+        except OSError:
+            # The client has had enough.
+            return
 
 
 @pytest.fixture

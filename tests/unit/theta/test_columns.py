@@ -15,9 +15,9 @@ from app.domain.plan import Chunk
 from app.domain.rows import Rows
 from app.domain.schema import STOCK_EOD, STOCK_OHLCV
 from app.domain.series import SeriesName
-from app.errors import BadTable
-from app.provider import Hours
-from app.theta.columns import parse_table, to_rows
+from app.errors import BadTable, RequestTooLarge
+from app.theta import columns as columns_module
+from app.theta.columns import read_blocks, to_rows
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 OHLC = (GOLDEN / "stock__history__ohlc.example.csv").read_bytes().decode()
@@ -26,7 +26,10 @@ NEW_YORK = ZoneInfo("America/New_York")
 BARS = SeriesName("stock", "AAPL", "ohlcv", "1m", "1")
 EOD = SeriesName("stock", "AAPL", "eod", None, "1")
 JAN_2, JAN_5 = dt.date(2024, 1, 2), dt.date(2024, 1, 5)
-REGULAR = Hours(None, None)
+MANY = 10**9
+ONE_DAY = Chunk(JAN_2, JAN_2, 0)
+Hours = tuple[dt.time | None, dt.time | None]
+REGULAR: Hours = (None, None)
 Table = list[list[str]]
 
 
@@ -36,11 +39,12 @@ def utc(text: str) -> int:
 
 
 def bars(text: str | bytes, hours: Hours = REGULAR, start: dt.date = JAN_2, end: dt.date = JAN_2) -> Rows:
-    return to_rows(text.encode() if isinstance(text, str) else text, BARS, Chunk(start, end, 391), hours)
+    body = io.BytesIO(text.encode() if isinstance(text, str) else text)
+    return to_rows(body, BARS, Chunk(start, end, 391, *hours), MANY)
 
 
 def reports(text: str, start: dt.date = JAN_2, end: dt.date = JAN_5) -> Rows:
-    return to_rows(text.encode(), EOD, Chunk(start, end, 4), REGULAR)
+    return to_rows(io.BytesIO(text.encode()), EOD, Chunk(start, end, 4), MANY)
 
 
 def cells(text: str) -> Table:
@@ -195,7 +199,7 @@ def test_a_large_table_is_read_whole() -> None:
     times = [(dt.datetime(2024, 1, 2, 9, 30) + dt.timedelta(seconds=i)).isoformat() for i in range(23_401)]  # noqa: DTZ001
     text = "\r\n".join([header, *(f"{time},1.0,2.0,0.5,1.5,{i},1,1.25" for i, time in enumerate(times)), ""])
 
-    found = to_rows(text.encode(), SeriesName("stock", "A", "ohlcv", "1s", None), Chunk(JAN_2, JAN_2, 0), REGULAR)
+    found = to_rows(io.BytesIO(text.encode()), SeriesName("stock", "A", "ohlcv", "1s", None), ONE_DAY, MANY)
 
     assert found.columns["volume"].tolist() == list(range(23_401))
     assert found.timestamps[-1] == utc("2024-01-02T16:00:00")
@@ -210,7 +214,7 @@ def at(*times: str) -> str:
 
 def test_hours_are_inclusive_at_both_ends() -> None:
     assert len(bars(at("2024-01-02T09:30:00", "2024-01-02T16:00:00"))) == 2
-    hours = Hours(dt.time(4), dt.time(20))
+    hours = (dt.time(4), dt.time(20))
     assert len(bars(at("2024-01-02T04:00:00", "2024-01-02T20:00:00"), hours)) == 2
 
 
@@ -220,10 +224,10 @@ def test_hours_are_inclusive_at_both_ends() -> None:
         ("09:29:59.999", REGULAR),
         ("16:00:00.001", REGULAR),
         ("04:00:00", REGULAR),
-        ("03:59:59", Hours(dt.time(4), None)),
-        ("16:00:01", Hours(dt.time(4), None)),
-        ("09:29:00", Hours(None, dt.time(12))),
-        ("12:00:01", Hours(None, dt.time(12))),
+        ("03:59:59", (dt.time(4), None)),
+        ("16:00:01", (dt.time(4), None)),
+        ("09:29:00", (None, dt.time(12))),
+        ("12:00:01", (None, dt.time(12))),
     ],
 )
 def test_a_row_outside_the_hours_is_no_answer(time: str, hours: Hours) -> None:
@@ -265,7 +269,7 @@ def test_a_report_outside_the_range_is_no_answer() -> None:
 # --- spoiled tables ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("column", [column.source for column in STOCK_OHLCV.columns if column.source])
+@pytest.mark.parametrize("column", [source for column in STOCK_OHLCV.columns for source in column.sources])
 def test_a_missing_column_of_bars_is_named(column: str) -> None:
     table = cells(OHLC)
     at = table[0].index(column)
@@ -274,7 +278,7 @@ def test_a_missing_column_of_bars_is_named(column: str) -> None:
         bars(written([line[:at] + line[at + 1 :] for line in table]))
 
 
-@pytest.mark.parametrize("column", [column.source for column in STOCK_EOD.columns if column.source])
+@pytest.mark.parametrize("column", [source for column in STOCK_EOD.columns for source in column.sources])
 def test_a_missing_column_of_reports_is_named(column: str) -> None:
     table = cells(REPORTS)
     at = table[0].index(column)
@@ -283,7 +287,7 @@ def test_a_missing_column_of_reports_is_named(column: str) -> None:
         reports(written([line[:at] + line[at + 1 :] for line in table]))
 
 
-@pytest.mark.parametrize("column", [column.source for column in STOCK_OHLCV.columns if column.source])
+@pytest.mark.parametrize("column", [source for column in STOCK_OHLCV.columns for source in column.sources])
 @pytest.mark.parametrize("cell", ["", "null", "nan", "NaN", "N/A", "x", "1,000", "1.5.2", "--1", "true", "1 2"])
 def test_a_cell_that_is_no_value_is_refused(column: str, cell: str) -> None:
     table = cells(OHLC)
@@ -389,6 +393,61 @@ def test_the_beginning_of_what_came_instead_is_told() -> None:
 
 
 def test_columns_are_named_as_the_record_names_them() -> None:
-    assert set(parse_table(OHLC.encode(), STOCK_OHLCV)) == {
-        column.name for column in STOCK_OHLCV.columns if column.source is not None
-    }
+    (block,) = read_blocks(io.BytesIO(OHLC.encode()), STOCK_OHLCV)
+
+    assert list(block) == [column.name for column in STOCK_OHLCV.columns if column.sources]
+
+
+# --- blocks -----------------------------------------------------------------------------------------------
+
+
+class Counted(io.BytesIO):
+    """A body that counts what is read of it."""
+
+    taken = 0
+
+    def read(self, size: int | None = -1) -> bytes:
+        data = super().read(size)
+        self.taken += len(data)
+        return data
+
+
+def seconds(count: int) -> str:
+    moments = (dt.datetime(2024, 1, 2, 9, 30) + dt.timedelta(seconds=i) for i in range(count))  # noqa: DTZ001
+    return at(*(moment.isoformat() for moment in moments))
+
+
+@pytest.mark.parametrize("size", [100, 101, 137, 400, 1_000])
+def test_the_size_of_blocks_does_not_matter(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+    whole = bars(seconds(200)).as_dicts()
+    monkeypatch.setattr(columns_module, "_BLOCK", size)
+
+    assert len(list(read_blocks(io.BytesIO(seconds(200).encode()), STOCK_OHLCV))) > 5
+    assert bars(seconds(200)).as_dicts() == whole
+
+
+def test_an_order_that_is_wrong_only_from_one_block_to_the_next_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(columns_module, "_BLOCK", 100)
+
+    with pytest.raises(BadTable, match="do not rise"):
+        bars(seconds(50) + seconds(50).split("\r\n", 1)[1])
+
+
+@pytest.mark.parametrize(("most", "enough"), [(49, False), (50, True), (0, False)])
+def test_an_answer_with_more_rows_than_fit_is_too_large(most: int, enough: bool) -> None:
+    body = io.BytesIO(seconds(50).encode())
+    if enough:
+        assert len(to_rows(body, BARS, ONE_DAY, most)) == 50
+    else:
+        with pytest.raises(RequestTooLarge, match=f"more than {most} rows"):
+            to_rows(body, BARS, ONE_DAY, most)
+
+
+def test_what_is_too_large_is_not_read_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(columns_module, "_BLOCK", 1_000)
+    text = seconds(20_000)
+    body = Counted(text.encode())
+
+    with pytest.raises(RequestTooLarge):
+        to_rows(body, BARS, ONE_DAY, 100)
+    assert body.taken < len(text) / 10
