@@ -27,8 +27,8 @@ from app.coordinator.decider import Decider
 from app.domain.schema import RECORDS
 from app.errors import LogError, SettingError
 from app.history.fetch import Fetcher
-from app.history.running import Deps
 from app.history.runner import Runner
+from app.history.running import Deps
 from app.kafka import assignor
 from app.kafka.config import MAX_MESSAGE_BYTES, check_brokers
 from app.kafka.index import Index

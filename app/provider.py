@@ -10,8 +10,8 @@ import datetime as dt
 from typing import Protocol
 
 from app.domain.limits import Limits
+from app.domain.listing import Listing, Need
 from app.domain.plan import Chunk
-from app.domain.planning import Listing, Need
 from app.domain.rows import Rows
 from app.domain.series import SeriesName
 
@@ -41,10 +41,12 @@ class Provider(Protocol):
         """The chunk's rows in the series' record type, checked.
 
         Of a stock they are in event-time order; of an option each contract's are, and contracts may follow one
-        another. No rows are no error. Times are UTC microseconds, prices dollars, nothing is left out or added:
-        rows of zeros are still there, and so are contracts beyond those asked for where the provider does not filter.
-        Raises ``ProviderError`` in one of its kinds: ``BadTable`` for an answer that is not what was asked,
-        ``RequestTooLarge`` when the provider wants it split, and as soon as there are more than ``most`` rows.
+        another. No rows are no error; rows are only those of sessions. Hours include both ends: a window that is cut
+        out of a day ends a millisecond before the next one begins, and that whole millisecond is meant. Times are
+        UTC microseconds, prices dollars, nothing is left out or added: rows of zeros are still there, and so are
+        contracts beyond those asked for where the provider does not filter. Raises ``ProviderError`` in one of its
+        kinds: ``BadTable`` for an answer that is not what was asked, ``RequestTooLarge`` when the provider wants it
+        split, and as soon as there are more than ``most`` rows.
         """
         ...
 

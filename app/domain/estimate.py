@@ -19,8 +19,9 @@ from app.domain import sessions
 from app.domain.contracts import Contracts
 from app.domain.kinds import Kind
 from app.domain.limits import Limits
+from app.domain.listing import Listing, Need
 from app.domain.plan import Plan
-from app.domain.planning import Listing, Need, needs, plan_series
+from app.domain.planning import needs, plan_series
 from app.domain.request import Backtest, SeriesRequest
 from app.domain.schema import Asset, RecordType, Schema
 from app.domain.series import SeriesName

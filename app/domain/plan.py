@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -20,6 +20,7 @@ import orjson
 from app.domain import sessions
 from app.domain.contracts import Contracts, Right
 from app.domain.hours import AskedHours
+from app.domain.listing import Recorded, recorded_from_json
 from app.domain.series import SeriesName
 
 
@@ -61,9 +62,10 @@ class Step:
 
 @dataclass(frozen=True)
 class Plan:
-    """The steps of a series in event-time order."""
+    """The steps of a series in event-time order, and the listings that they were made from."""
 
     steps: tuple[Step, ...]
+    listings: Recorded = ()
 
     @cached_property
     def digest(self) -> str:
@@ -90,14 +92,16 @@ class Plan:
             if parts is None:
                 return None
             steps += parts
-        return Plan(tuple(steps))
+        return Plan(tuple(steps), self.listings)
 
-    def as_json(self) -> list[list[list[Any]]]:
-        return [[_chunk_json(chunk) for chunk in step.chunks] for step in self.steps]
+    def as_json(self) -> dict[str, Any]:
+        steps = [[_chunk_json(chunk) for chunk in step.chunks] for step in self.steps]
+        return {"steps": steps, "listings": self.listings} if self.listings else {"steps": steps}
 
     @classmethod
-    def from_json(cls, steps: list[list[list[Any]]]) -> Plan:
-        return cls(tuple(Step(tuple(_chunk_from_json(chunk) for chunk in step)) for step in steps))
+    def from_json(cls, body: Mapping[str, Any]) -> Plan:
+        steps = tuple(Step(tuple(_chunk_from_json(chunk) for chunk in step)) for step in body["steps"])
+        return cls(steps, recorded_from_json(body.get("listings", [])))
 
 
 def has_two_rights(chunk: Chunk) -> bool:

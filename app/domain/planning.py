@@ -13,12 +13,12 @@ import datetime as dt
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Literal
 
 from app.domain import sessions
 from app.domain.contracts import Contracts
 from app.domain.hours import AskedHours
 from app.domain.limits import Limits
+from app.domain.listing import Listing, Listings, Need, recorded
 from app.domain.plan import Chunk, Plan, Step
 from app.domain.schema import INTERVAL_SECONDS
 from app.domain.series import SeriesName
@@ -36,20 +36,6 @@ _CONTRACT_TICKS: Mapping[str, int] = {"trade": 40, "trade_quote": 40}
 _CONTRACT_QUOTES = 10_000
 #: Contracts an expiration and a chain are taken to have where no listing tells.
 _CONTRACTS_OF_EXPIRATION, _CONTRACTS_OF_CHAIN = 300, 5_000
-
-
-@dataclass(frozen=True, slots=True)
-class Need:
-    """A listing that planning wants first: every ``expirations`` of the root, the ``strikes`` of an expiration, or
-    the ``contracts`` that were listed on a session. ``date`` is that expiration or session."""
-
-    kind: Literal["expirations", "strikes", "contracts"]
-    date: dt.date | None = None
-
-
-#: A listing: how many strikes or contracts each expiration has (0 for a mere list of expirations).
-Listing = Mapping[dt.date, int]
-Listings = Mapping[Need, Listing]
 
 
 def needs(name: SeriesName, start: dt.date, end: dt.date, contracts: Contracts | None, limits: Limits) -> list[Need]:
@@ -88,8 +74,8 @@ def plan_series(
         return Plan(tuple(_stock_steps(name, days, hours, limits)))
     chain = _Chain(name, contracts, listings or {}, limits, hours, whole_days)
     if contracts.expirations and contracts.strike_range is None:
-        return Plan(tuple(chain.ranges(days)))
-    return Plan(tuple(step for day in days for step in chain.day(day)))
+        return Plan(tuple(chain.ranges(days)), recorded(chain.listings))
+    return Plan(tuple(step for day in days for step in chain.day(day)), recorded(chain.listings))
 
 
 def step_bytes(name: SeriesName, rows: int) -> int:
@@ -194,9 +180,8 @@ class _Chain:
             listed = self.listings.get(Need("expirations"))
             if listed is None:
                 return {day: self._by_filters(_CONTRACTS_OF_CHAIN)}
-            guess = self._by_filters(_CONTRACTS_OF_EXPIRATION)
-            listed = dict.fromkeys(listed, guess)
-        return {e: n for e, n in listed.items() if self.contracts.days_of(e, day, day)}
+            listed = dict.fromkeys(listed, _CONTRACTS_OF_EXPIRATION)
+        return {e: self._by_filters(n) for e, n in listed.items() if self.contracts.days_of(e, day, day)}
 
     def _rows_of_all(self, day: dt.date, least: int) -> int:
         """Rows that a request for all expirations brings, as far as is known."""

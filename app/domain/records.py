@@ -136,19 +136,19 @@ class PlanRecord:
     plan: Plan
 
     def encode(self) -> bytes:
-        steps = orjson.dumps(self.plan.as_json())
+        plan = orjson.dumps(self.plan.as_json())
         body: dict[str, Any] = {"run": self.run, "digest": self.digest, "topic_id": self.topic_id}
-        if len(steps) < _LONG_PLAN:
-            return orjson.dumps({**body, "steps": orjson.Fragment(steps)})
-        return orjson.dumps({**body, "deflated": base64.b64encode(zlib.compress(steps)).decode()})
+        if len(plan) < _LONG_PLAN:
+            return orjson.dumps({**body, "plan": orjson.Fragment(plan)})
+        return orjson.dumps({**body, "deflated": base64.b64encode(zlib.compress(plan)).decode()})
 
     @classmethod
     def decode(cls, value: bytes) -> PlanRecord:
         body = orjson.loads(value)
-        steps = body.get("steps")
-        if steps is None:
-            steps = orjson.loads(zlib.decompress(base64.b64decode(body["deflated"])))
-        return cls(body["run"], body["digest"], body["topic_id"], Plan.from_json(steps))
+        plan = body.get("plan")
+        if plan is None:
+            plan = orjson.loads(zlib.decompress(base64.b64decode(body["deflated"])))
+        return cls(body["run"], body["digest"], body["topic_id"], Plan.from_json(plan))
 
 
 @dataclass(frozen=True, slots=True)

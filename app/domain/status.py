@@ -47,7 +47,11 @@ def status(
         series.append(one)
         rows += one["rows"]
         done += found.chunks_done if found else 0
-        total += found.chunks_total if found else _chunks(replace(entry, symbols=()), record.backtest.start, record.backtest.end, limits)
+        if found:
+            total += found.chunks_total
+        else:
+            # The symbol makes no difference to how many there are.
+            total += _chunks(replace(entry, symbols=()), record.backtest.start, record.backtest.end, limits)
     state = backtest_state([one["state"] for one in series])
     eta = None
     if state == "running" and done:

@@ -22,8 +22,8 @@ import pyarrow as pa
 from app.domain import sessions
 from app.domain.kinds import Kind
 from app.domain.limits import Limits
+from app.domain.listing import Listing, Need
 from app.domain.plan import Chunk
-from app.domain.planning import Listing, Need
 from app.domain.rows import ColumnData, Rows, constant
 from app.domain.schema import schemas_of
 from app.domain.series import SeriesName

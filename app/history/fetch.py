@@ -267,14 +267,15 @@ class Fetcher:
                 self._changed.notify_all()
 
     def _wants(self, series: SeriesFetch, work: Work) -> bool:
-        return series in self._series and series.has(work)
+        given_up = series.failure is not None and series.index_of(work) >= series.end
+        return series in self._series and series.has(work) and not given_up
 
     def _failed(self, series: SeriesFetch, work: Work, index: int, error: ProviderError) -> None:
         now = time.monotonic()
         with self._changed:
             if isinstance(error, ProviderBusy):
                 self._slots.busy()
-            if not self._wants(series, work) or (series.failure and series.index_of(work) >= series.end):
+            if not self._wants(series, work):
                 return
             if isinstance(error, RequestTooLarge) and isinstance(work, StepWork):
                 reserved = work.reserved

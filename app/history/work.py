@@ -13,8 +13,9 @@ from app.domain.bars import missing_bars, process_bars, rows_by_session
 from app.domain.contracts import Contracts
 from app.domain.hours import AskedHours
 from app.domain.limits import Limits
+from app.domain.listing import Listing, Need
 from app.domain.plan import Plan, Step
-from app.domain.planning import Listing, Need, needs, plan_series, step_bytes
+from app.domain.planning import needs, plan_series, step_bytes
 from app.domain.records import SeriesRecord, SessionCounts
 from app.domain.rows import Rows
 from app.domain.times import new_york_days
@@ -170,17 +171,20 @@ class SeriesFetch:
         Where sizes are a guess, later days are likely as large: those that nothing was asked for yet are split too.
         """
         assert self.plan is not None
-        which = {self.index_of(work)}
+        index = self.index_of(work)
+        which = {index}
         if self.name.interval is None and self.record.name.record.has_hours:
             which |= {
                 i
-                for i in range(max(which) + 1, len(self._works))
+                for i in range(index + 1, len(self._works))
                 if self._works[i].next == 0 and _alike(self._works[i].step, work.step)
             }
-        plan = self.plan.split(which, self.name, whole_days=self.whole_days)
+        # One of the others may be as small as it can be, which is no reason to leave this one as it is.
+        plan = self.plan.split(which, self.name, whole_days=self.whole_days) or self.plan.split(
+            {index}, self.name, whole_days=self.whole_days
+        )
         if plan is None:
             return False
-        index = min(which)
         self.set_plan(plan)
         self.front = min(self.front, index)
         return True
@@ -217,4 +221,6 @@ def assemble(series: SeriesFetch, work: StepWork) -> tuple[Rows, int, SessionCou
 def _alike(one: Step, other: Step) -> bool:
     """Whether two steps ask for the same hours of a single day each."""
     a, b = one.chunks[0], other.chunks[0]
-    return one.start == one.end and (a.start_time, a.end_time) == (b.start_time, b.end_time)
+    return (
+        one.start == one.end and other.start == other.end and (a.start_time, a.end_time) == (b.start_time, b.end_time)
+    )

@@ -14,8 +14,8 @@ from typing import BinaryIO, TypeVar, cast
 import httpx
 
 from app.domain.limits import Limits
+from app.domain.listing import Listing, Need
 from app.domain.plan import Chunk
-from app.domain.planning import Listing, Need
 from app.domain.rows import Rows
 from app.domain.series import SeriesName
 from app.errors import (

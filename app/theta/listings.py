@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
-from app.domain.planning import Listing, Need
+from app.domain.listing import Listing, Need
 from app.domain.series import SeriesName
 from app.errors import BadTable
 

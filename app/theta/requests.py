@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import datetime as dt
 
+from app.domain.listing import Need
 from app.domain.plan import Chunk
-from app.domain.planning import Need
 from app.domain.schema import Schema
 from app.domain.series import SeriesName
 from app.theta.limits import THETA_LIMITS

@@ -13,7 +13,7 @@ from aiohttp import web
 from faust.web import View
 
 from app.domain.estimate import Answers, Ask, asks, estimate
-from app.domain.planning import Listing, Need
+from app.domain.listing import Listing, Need
 from app.domain.series import SeriesName
 from app.errors import PlatformError
 from app.provider import Provider

@@ -11,12 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.bars import process_bars, rows_by_session
+from app.domain.bars import missing_bars, process_bars, rows_by_session
 from app.domain.rows import Rows
-from app.domain.schema import STOCK_OHLCV
+from app.domain.schema import RECORDS, STOCK_OHLCV
 
 NEW_YORK = ZoneInfo("America/New_York")
 FULL, HALF, NEXT = dt.date(2024, 7, 2), dt.date(2024, 7, 3), dt.date(2024, 7, 5)
+OPTION_OHLCV = RECORDS["option", "ohlcv"]
 PRICES = ("open", "high", "low", "close")
 Bar = dict[str, Any]
 
@@ -48,7 +49,7 @@ def table(bars: list[Bar]) -> Rows:
     return Rows(STOCK_OHLCV, columns)
 
 
-def slow_oracle(bars: list[Bar], how: str) -> tuple[list[Bar], int]:
+def slow_oracle(bars: list[Bar], how: str, half_day: dt.time = dt.time(13)) -> tuple[list[Bar], int]:
     """What the contract says, bar by bar."""
     kept: list[Bar] = []
     left_out, last = 0, None
@@ -60,9 +61,7 @@ def slow_oracle(bars: list[Bar], how: str) -> tuple[list[Bar], int]:
         if any(one[name] != 0 for name in (*PRICES, "volume", "count")):
             kept.append(one)
             last = one["close"] if one["close"] != 0 else last
-        elif (
-            how == "fill" and last is not None and local.time() <= (dt.time(13) if day_before == HALF else dt.time(16))
-        ):
+        elif how == "fill" and last is not None and local.time() <= (half_day if day_before == HALF else dt.time(16)):
             kept.append({**one, **dict.fromkeys(PRICES, last)})
         else:
             left_out += 1
@@ -191,3 +190,82 @@ def test_rows_are_counted_by_the_date_in_new_york() -> None:
     days = {(day - dt.date(1970, 1, 1)).days: count for day, count in ((FULL, 2), (HALF, 1))}
     assert rows_by_session(rows) == days
     assert rows_by_session(table([])) == {}
+
+
+def test_bars_that_the_provider_left_out_are_counted_on_the_days_it_sent_any() -> None:
+    bars = [traded(FULL, "09:30:00", 10), bar(FULL, "09:31:00"), bar(FULL, "09:32:00"), traded(NEXT, "09:31:00", 10)]
+    days = [(day - dt.date(1970, 1, 1)).days for day in (FULL, NEXT)]
+
+    # Bars of zeros are there: they say that nothing traded.
+    assert missing_bars(table(bars), 3) == {days[1]: 2}
+    assert missing_bars(table(bars), 5) == {days[0]: 2, days[1]: 4}
+    assert missing_bars(table([]), 391) == {}
+
+
+# --- options ----------------------------------------------------------------------------------------------
+
+
+def of_contract(strike: float, one: Bar, right: int = 0) -> Bar:
+    contract = {"root": "SPXW", "expiration": 19_920, "strike": strike, "right": right}
+    return contract | {name: value for name, value in one.items() if name != "symbol"}
+
+
+def option_table(bars: list[Bar]) -> Rows:
+    return Rows.of(
+        OPTION_OHLCV,
+        {
+            column.name: np.array([one[column.name] for one in bars], dtype=column.kind.dtype)
+            for column in OPTION_OHLCV.columns
+        },
+    )
+
+
+@st.composite
+def chains(draw: st.DrawFn) -> list[Bar]:
+    """Bars of up to three contracts, in the order of time as a step has them."""
+    contracts = [(4700.0, 0), (4700.0, 1), (4710.0, 0)]
+    bars = [
+        of_contract(strike, {**one, "session_vwap": 1.0}, right)
+        for strike, right in draw(st.lists(st.sampled_from(contracts), unique=True, max_size=3))
+        for one in draw(tables())
+    ]
+    return sorted(bars, key=lambda one: (one["timestamp"], one["strike"], one["right"]))
+
+
+@given(chains(), st.sampled_from(["drop", "fill"]))
+def test_each_contract_is_filled_by_itself(bars: list[Bar], how: Any) -> None:
+    found, left_out = process_bars(option_table(bars), how)
+
+    expected: list[Bar] = []
+    for key in {(one["strike"], one["right"]) for one in bars}:
+        own, _ = slow_oracle([one for one in bars if (one["strike"], one["right"]) == key], how, dt.time(13, 15))
+        expected += own
+    expected.sort(key=lambda one: (one["timestamp"], one["strike"], one["right"]))
+    assert found.as_dicts() == [{**one, "right": ("CALL", "PUT")[one["right"]]} for one in expected]
+    assert left_out == len(bars) - len(expected)
+    assert found.contracts is not None
+    assert found.contracts.tolist() == option_table(expected).contracts.tolist()  # type: ignore[union-attr]
+
+
+def test_a_price_is_never_carried_from_one_contract_to_another() -> None:
+    bars = [
+        of_contract(4700.0, traded(FULL, "09:30:00", 10)),
+        of_contract(4710.0, bar(FULL, "09:30:00")),
+        of_contract(4700.0, bar(FULL, "09:31:00")),
+        of_contract(4710.0, bar(FULL, "09:31:00")),
+    ]
+
+    found, left_out = process_bars(option_table(bars), "fill")
+
+    assert (found.columns["strike"].tolist(), found.columns["close"].tolist()) == ([4700.0] * 2, [10.0] * 2)
+    assert left_out == 2
+
+
+def test_options_are_filled_a_quarter_of_an_hour_longer_on_a_half_day() -> None:
+    times = ("12:59:00", "13:00:00", "13:14:00", "13:15:00", "13:16:00", "16:00:00")
+    bars = [of_contract(4700.0, traded(HALF, times[0], 10)), *(of_contract(4700.0, bar(HALF, t)) for t in times[1:])]
+
+    found, left_out = process_bars(option_table(bars), "fill")
+
+    assert times_of(found) == ["12:59", "13:00", "13:14", "13:15"]
+    assert left_out == 2

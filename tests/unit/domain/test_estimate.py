@@ -14,7 +14,8 @@ from app.domain.checking import expand_short_form, parse_request
 from app.domain.estimate import Answers, Ask, Estimate, asks, estimate, row_bytes, seconds
 from app.domain.kinds import Kind
 from app.domain.limits import Limits
-from app.domain.planning import Need, needs, plan_series
+from app.domain.listing import Need
+from app.domain.planning import needs, plan_series
 from app.domain.request import Backtest
 from app.domain.rows import Rows
 from app.domain.schema import RECORDS, RecordType

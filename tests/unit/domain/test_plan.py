@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from app.domain import sessions
 from app.domain.contracts import Contracts
 from app.domain.hours import AskedHours
+from app.domain.listing import Need, recorded
 from app.domain.plan import Chunk, Plan, Step, has_two_rights
 from app.domain.schema import INTERVAL_SECONDS, RECORDS
 from app.domain.series import SeriesName
@@ -234,8 +235,28 @@ def test_a_chunk_survives_json(chunk: Chunk) -> None:
     assert Plan.from_json(orjson.loads(orjson.dumps(plan.as_json()))) == plan
 
 
+def test_a_plan_keeps_the_listings_it_was_made_from() -> None:
+    listings = {
+        Need("contracts", JAN_31): {JAN_31: 7, JAN_2: 8},
+        Need("contracts", JAN_2): {},
+        Need("expirations"): {JAN_31: 0},
+    }
+    plan = Plan((Step((Chunk(JAN_2, JAN_31, 7),)),), recorded(listings))
+
+    assert Plan.from_json(orjson.loads(orjson.dumps(plan.as_json()))) == plan
+    assert plan.digest != Plan(plan.steps).digest
+    assert [(kind, date) for kind, date, _ in plan.listings] == [
+        ("contracts", "2024-01-02"),
+        ("contracts", "2024-01-31"),
+        ("expirations", None),
+    ]
+    split = plan.split({0}, BARS)
+    assert split is not None
+    assert split.listings == plan.listings
+
+
 def test_a_stocks_plan_is_recorded_without_what_it_has_not() -> None:
-    assert Plan((Step((Chunk(JAN_2, JAN_31, 7),)),)).as_json() == [[["2024-01-02", "2024-01-31", 7]]]
+    assert Plan((Step((Chunk(JAN_2, JAN_31, 7),)),)).as_json() == {"steps": [[["2024-01-02", "2024-01-31", 7]]]}
 
 
 def test_the_digest_of_a_plan_stays_what_it_was() -> None:
@@ -247,7 +268,7 @@ def test_the_digest_of_a_plan_stays_what_it_was() -> None:
         )
     )
 
-    assert plan.digest == "2bf7846c65cde926"
+    assert plan.digest == "6e3073f54075a99e"
 
 
 @given(plans(), st.data())

@@ -15,8 +15,9 @@ from app.domain import sessions
 from app.domain.contracts import Contracts
 from app.domain.hours import AskedHours, milliseconds_of
 from app.domain.limits import UNLIMITED
+from app.domain.listing import Listing, Need
 from app.domain.plan import Chunk, Plan, Step
-from app.domain.planning import STEP_ROWS, Listing, Need, largest_step, needs, plan_series, step_bytes
+from app.domain.planning import STEP_ROWS, largest_step, needs, plan_series, step_bytes
 from app.domain.schema import INTERVAL_SECONDS, RECORDS, Asset, Interval, Schema
 from app.domain.series import SeriesName
 from app.theta.limits import THETA_LIMITS
@@ -473,6 +474,12 @@ def test_a_day_of_a_whole_chain_is_cut_by_time() -> None:
         assert begin is not None
         assert milliseconds_of(begin) == milliseconds_of(end) + 1
         assert begin.second == begin.microsecond == 0
+
+
+def test_one_side_of_a_chain_is_half_of_what_is_listed() -> None:
+    for contracts in (Contracts(right="call"), Contracts(right="put", max_dte=0)):
+        asked = option("ohlcv", "1m", contracts, end=JAN_2, chain=((JAN_2, 100),))
+        assert [chunk.rows for chunk in asked.plan().chunks] == [50 * 391]
 
 
 def test_an_expiration_is_not_asked_for_after_its_day_or_before_its_time() -> None:

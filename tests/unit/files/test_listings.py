@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from app.domain.contracts import Contracts
-from app.domain.planning import Listing, Need, needs, plan_series
+from app.domain.listing import Listing, Need
+from app.domain.planning import needs, plan_series
 from app.domain.rows import Rows
 from app.errors import ProviderRefused
 from tests.unit.files.made import JAN_2, MOST, QUOTES, Folder, quote

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from app.domain.limits import UNLIMITED, Limits
+from app.domain.listing import Listing, Need
 from app.domain.plan import Chunk, Plan, Step
-from app.domain.planning import Listing, Need, step_bytes
+from app.domain.planning import step_bytes
 from app.domain.records import SeriesRecord
 from app.domain.rows import Rows
 from app.domain.series import SeriesName

@@ -15,8 +15,8 @@ from typing import Any, ClassVar
 import pytest
 
 from app.domain.contracts import Contracts
+from app.domain.listing import Need
 from app.domain.plan import Chunk
-from app.domain.planning import Need
 from app.domain.schema import STOCK_EOD, STOCK_OHLCV
 from app.domain.series import SeriesName
 from app.errors import (

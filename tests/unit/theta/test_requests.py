@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.contracts import Contracts
+from app.domain.listing import Need
 from app.domain.plan import Chunk
-from app.domain.planning import Need
 from app.domain.schema import INTERVAL_SECONDS, RECORDS
 from app.domain.series import SeriesName
 from app.theta.requests import listing_of, request_of

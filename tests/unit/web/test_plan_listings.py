@@ -13,7 +13,7 @@ from typing import cast
 import pytest
 
 from app.domain.estimate import Answers, Ask
-from app.domain.planning import Listing, Need
+from app.domain.listing import Listing, Need
 from app.domain.series import SeriesName
 from app.errors import ProviderRefused, ProviderUnavailable
 from app.provider import Provider
