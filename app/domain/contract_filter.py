@@ -27,7 +27,7 @@ class ContractFilter(BaseModel):
     strikes: list[str] | None = Field(None, min_length=1, max_length=MOST_NAMED)
     right: str | None = None
     max_dte: int | None = Field(None, ge=0, le=10_000, strict=True)
-    strike_range: int | None = Field(None, ge=0, le=10_000, strict=True)
+    strike_range: int | None = Field(None, ge=1, le=10_000, strict=True)
 
 
 def check_contracts(raw: ContractFilter | None, at: str, wrong: Wrong) -> Contracts:

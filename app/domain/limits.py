@@ -12,15 +12,15 @@ class Limits:
     """A provider's rules for one request. None: no such limit.
 
     ``intraday_months``: months that bars, quotes and trades may span; ``under_a_minute_days`` days for ticks and
-    intervals under a minute; ``report_days`` days that daily reports may span; ``wide_days`` days when every
-    expiration is asked for at once; ``max_dte`` the schemas whose requests the provider cuts to the days to
-    expiration by itself.
+    intervals under a minute; ``report_days`` days that daily reports may span; ``wide`` the schemas of which every
+    expiration can be asked for at once, a day at a time; ``max_dte`` those whose requests the provider cuts to the
+    days to expiration by itself.
     """
 
     intraday_months: int | None = None
     under_a_minute_days: int | None = None
     report_days: int | None = None
-    wide_days: int | None = None
+    wide: frozenset[Schema] = frozenset()
     max_dte: frozenset[Schema] = frozenset()
 
 

@@ -46,7 +46,9 @@ def needs(name: SeriesName, start: dt.date, end: dt.date, contracts: Contracts |
         if contracts.strikes or contracts.strike_range is not None:
             return []
         return [Need("strikes", day) for day in contracts.expirations if contracts.days_of(day, start, end)]
-    if contracts.strikes or contracts.strike_range is not None:
+    few = bool(contracts.strikes) or contracts.strike_range is not None
+    if few and contracts.max_dte is not None and name.schema in limits.wide:
+        # All expirations of the next days are listed already: what they are tells how many there will be.
         return [Need("expirations")]
     return [Need("contracts", session.date) for session in sessions.sessions(start, end)]
 
@@ -73,9 +75,10 @@ def plan_series(
     if contracts is None:
         return Plan(tuple(_stock_steps(name, days, hours, limits)))
     chain = _Chain(name, contracts, listings or {}, limits, hours, whole_days)
-    if contracts.expirations and contracts.strike_range is None:
-        return Plan(tuple(chain.ranges(days)), recorded(chain.listings))
-    return Plan(tuple(step for day in days for step in chain.day(day)), recorded(chain.listings))
+    # The provider chooses the strikes around the money, and is asked to do so session by session.
+    ranges = contracts.strike_range is None and (contracts.expirations or name.schema not in limits.wide)
+    steps = chain.ranges(days) if ranges else (step for day in days for step in chain.day(day))
+    return Plan(tuple(steps), recorded(chain.listings))
 
 
 def step_bytes(name: SeriesName, rows: int) -> int:
@@ -134,36 +137,43 @@ class _Chain:
     whole_days: bool
 
     def ranges(self, days: list[dt.date]) -> Iterator[Step]:
-        """Named expirations: each one request for as many days as rules and size allow."""
+        """Expirations by name: each one request for as many days as rules and size allow."""
         at = 0
         while at < len(days):
             limit = bisect_right(days, _last_of_request(self.name, days[at], self.limits))
-            stop, rows = at, 0
-            while stop < limit:
-                more = sum(self._rows(self._listed(e)) for e in self._alive(days[stop]))
-                if stop > at and rows + more > STEP_ROWS:
+            window: dict[dt.date, Listing] = {}
+            rows = 0
+            for day in days[at:limit]:
+                wanted = self._wanted(day)
+                more = self._rows(sum(wanted.values()))
+                if window and rows + more > STEP_ROWS:
                     break
-                stop, rows = stop + 1, rows + more
-            window = days[at:stop]
-            if stop - at == 1:
-                yield from self.day(window[0])
-            elif chunks := [c for e in self.contracts.expirations if (c := self._over(e, window)) is not None]:
+                window[day], rows = wanted, rows + more
+            if len(window) == 1:
+                yield from self.day(days[at])
+            elif chunks := self._by_expiration(window):
                 yield Step(tuple(chunks))
-            at = stop
+            at += len(window)
 
     def day(self, day: dt.date) -> Iterator[Step]:
         """One session: every expiration at once or one after the other, whichever asks less; cut by time if large."""
         wanted = self._wanted(day)
         if not wanted:
             return
-        narrow_rows = sum(self._rows(count) for count in wanted.values())
-        wide_rows = narrow_rows if self._provider_chooses() else self._rows_of_all(day, narrow_rows)
-        named = bool(self.contracts.expirations) or not self._provider_chooses()
-        if named and self._cost(len(wanted), narrow_rows) <= self._cost(1, wide_rows):
-            chunks = [self._chunk(day, expiration, self._rows(count)) for expiration, count in sorted(wanted.items())]
+        rows = self._rows(sum(wanted.values()))
+        if self._all_at_once(day, len(wanted), rows):
+            chunks = [self._chunk(day, None, max(rows, self._rows_of_all(day, rows)))]
         else:
-            chunks = [self._chunk(day, None, wide_rows)]
+            chunks = self._by_expiration({day: wanted})
         yield from self._windows(chunks)
+
+    def _all_at_once(self, day: dt.date, expirations: int, rows: int) -> bool:
+        """Whether one request for all expirations costs less than one for each."""
+        if self.name.schema not in self.limits.wide:
+            return False
+        if self._provider_chooses():
+            return True
+        return self._cost(1, self._rows_of_all(day, rows)) < self._cost(expirations, rows)
 
     def _provider_chooses(self) -> bool:
         """Whether a request for all expirations brings no more than what is wanted."""
@@ -185,12 +195,11 @@ class _Chain:
 
     def _rows_of_all(self, day: dt.date, least: int) -> int:
         """Rows that a request for all expirations brings, as far as is known."""
+        if self._provider_chooses():
+            return least
         listed = self.listings.get(Need("contracts", day))
         if listed is None:
-            known = self.listings.get(Need("expirations"), {})
-            alive = [e for e in known if day <= e]
-            guess = self._by_filters(_CONTRACTS_OF_CHAIN // 10) * max(len(alive), 20)
-            return max(least, self._rows(guess))
+            return max(least, self._rows(self._by_filters(_CONTRACTS_OF_CHAIN)))
         return max(least, self._rows(sum(self._by_filters(n) for n in listed.values())))
 
     def _alive(self, day: dt.date) -> list[dt.date]:
@@ -219,13 +228,14 @@ class _Chain:
         windows = max(1, -(-rows // STEP_ROWS))
         return requests * windows * REQUEST_ROWS + rows
 
-    def _over(self, expiration: dt.date, window: list[dt.date]) -> Chunk | None:
-        found = self.contracts.days_of(expiration, window[0], window[-1])
-        days = [day for day in window if found and found[0] <= day <= found[1]]
-        if not days:
-            return None
-        rows = len(days) * self._rows(self._listed(expiration))
-        return replace(self._chunk(days[0], expiration, rows), end=days[-1])
+    def _by_expiration(self, window: Mapping[dt.date, Listing]) -> list[Chunk]:
+        """One request for each expiration, from the first to the last day on which it is wanted."""
+        chunks = []
+        for expiration in sorted({e for wanted in window.values() for e in wanted}):
+            days = {day: wanted[expiration] for day, wanted in window.items() if expiration in wanted}
+            chunk = self._chunk(min(days), expiration, self._rows(sum(days.values())))
+            chunks.append(replace(chunk, end=max(days)))
+        return chunks
 
     def _chunk(self, day: dt.date, expiration: dt.date | None, rows: int) -> Chunk:
         asked = Contracts(

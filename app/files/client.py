@@ -35,7 +35,8 @@ from app.files.reading import Reader
 from app.files.tables import Days, Wanted
 
 #: Files have no rules of their own, but a series is admitted for the memory of a month's bars at a time.
-FILES_LIMITS = Limits(intraday_months=1, max_dte=frozenset(schemas_of("option")))
+_OPTIONS = frozenset(schemas_of("option"))
+FILES_LIMITS = Limits(intraday_months=1, wide=_OPTIONS, max_dte=_OPTIONS)
 _LONGEST_REASON = 400
 
 

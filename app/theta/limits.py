@@ -16,12 +16,14 @@ from app.domain.series import SeriesName
 Tier = Literal["free", "value", "standard", "pro"]
 TIERS: tuple[Tier, ...] = ("free", "value", "standard", "pro")
 
+_ALL_EXPIRATIONS: frozenset[Schema] = frozenset({"quote", "trade", "trade_quote", "eod", "open_interest"})
 THETA_LIMITS = Limits(
     intraday_months=1,
     under_a_minute_days=1,
     report_days=365,
-    wide_days=1,
-    max_dte=frozenset({"quote", "trade", "trade_quote", "eod", "open_interest"}),
+    # Bars, greeks and implied volatility want one expiration named, and so have no max_dte.
+    wide=_ALL_EXPIRATIONS,
+    max_dte=_ALL_EXPIRATIONS,
 )
 
 _LEAST: dict[tuple[Asset, Schema], Tier] = {

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from simulator.digits import Ints
+from simulator.intraday import EVENTS
 from simulator.market import Floats
 from simulator.options import daily, greeks, nbbo
 from simulator.options.board import YEAR, Board
@@ -107,13 +108,17 @@ def eod(part: Part, terms: Terms) -> Raw:
 
 def _on_grid(part: Part, terms: Terms) -> tuple[Ints, Ints, Quotes, Point, dict[str, Ints], Ints]:
     board = part.board
-    each = np.arange(part.window.start, part.end + 1, part.window.interval)
-    quotes, stamps = nbbo.grid(board, each), np.tile(each, len(board))
+    if part.window.interval == EVENTS:
+        quotes = nbbo.changes(board, part.window.start, part.end)
+        stamps = quotes.ms
+    else:
+        each = np.arange(part.window.start, part.end + 1, part.window.interval)
+        quotes, stamps = nbbo.grid(board, each), np.tile(each, len(board))
     cents, _ = nbbo.path(board.expiration.root.underlying, board.session)
-    second = np.clip((each - board.open) // 1000, 0, len(cents) - 1)
+    second = np.clip((stamps - board.open) // 1000, 0, len(cents) - 1)
     underlying = {
-        "underlying_timestamp": np.tile(board.open + second * 1000, len(board)),
-        "underlying_price": np.tile(np.rint(cents[second]).astype(np.int64), len(board)),
+        "underlying_timestamp": board.open + second * 1000,
+        "underlying_price": np.rint(cents[second]).astype(np.int64),
     }
     at = _point(board, quotes.contract, stamps, quotes, terms)
     return quotes.contract, stamps, quotes, at, underlying, _noise(quotes)

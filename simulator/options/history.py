@@ -67,8 +67,11 @@ class Intraday:
     def __call__(self, terminal: Terminal, query: Query) -> list[Portion]:
         """The portions; raises 400, 403 or 472."""
         date, span, filters = expiration_date(query), query.date_or_range(), Filters.read(query, self.declared)
+        if date is None and "max_dte" not in self.declared:
+            # Endpoints that want one expiration named have no max_dte either (OpenAPI); the text is a guess.
+            raise bad("Invalid expiration: *. Expected YYYYMMDD or YYYY-MM-DD")
         gridded = "interval" in self.declared
-        ticks = self.name == "quote" and query.values.get("interval") == "tick"
+        ticks = gridded and self.name != "ohlc" and query.values.get("interval") == "tick"
         interval = query.interval() if gridded and not ticks else EVENTS
         window = Window(query.time("start_time"), query.time("end_time"), interval)
         kind, make = self.make(query)

@@ -26,12 +26,14 @@ OPTION = [
     ("trade_quote", None, "trade_quote", {}),
     ("open_interest", None, "open_interest", {}),
     ("greeks", "15m", "greeks/all", {"interval": "15m"}),
+    ("greeks", None, "greeks/all", {"interval": "tick"}),
     ("implied_volatility", "15m", "greeks/implied_volatility", {"interval": "15m"}),
 ]
 
 
 def body_of(schema: str, interval: str | None) -> dict[str, Any]:
-    return {"schema": schema, **({"interval": interval} if interval else {})}
+    tick = {"interval": "tick"} if schema in ("quote", "greeks") else {}
+    return {"schema": schema, **({"interval": interval} if interval else tick)}
 
 
 @pytest.mark.parametrize(("schema", "interval", "endpoint", "params"), STOCK)
@@ -84,3 +86,14 @@ def test_end_of_day_reports_of_a_chain_equal_the_terminals_answer(platform: Plat
     days = ["2024-03-07", "2024-03-08", "2024-03-11", "2024-03-12"]
     answer = [row for day in days for row in platform.chain("QUIET", "eod", day, {})]
     assert platform.rows(done["series"][0]["topic"]) == expected(answer, "QUIET", "eod")
+
+
+def test_bars_of_a_whole_chain_are_asked_for_expiration_by_expiration_over_several_days(platform: Platform) -> None:
+    platform.simulator.reset()
+    done = platform.run("option", root="QUIET", start="2024-03-07", end="2024-03-12", schema="ohlcv", interval="30m")
+    asked = [one for one in platform.simulator.stats()["recent"] if "/option/history/ohlc" in one["path"]]
+    days = ["2024-03-07", "2024-03-08", "2024-03-11", "2024-03-12"]
+    answer = [row for day in days for row in platform.chain("QUIET", "ohlc", day, {}, interval="30m")]
+    assert platform.rows(done["series"][0]["topic"]) == expected(answer, "QUIET", "ohlcv")
+    assert len(asked) == len({row["expiration"] for row in answer}), "one request for each expiration"
+    assert {one["status"] for one in asked} == {200}, "nothing was asked for in vain"

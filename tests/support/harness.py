@@ -124,14 +124,20 @@ class Platform:
         self, root: str, endpoint: str, day: str, contracts: dict[str, Any], **params: str
     ) -> list[dict[str, Any]]:
         """What the terminal answers for a chain on one day, ``max_dte`` applied here whether it knows it or not."""
-        asked = {"symbol": root, "expiration": "*", **params}
-        asked |= {name: str(contracts[name]) for name in ("right", "strike_range") if name in contracts}
         date = day.replace("-", "")
+        asked = {"symbol": root, **params}
+        asked |= {name: str(contracts[name]) for name in ("right", "strike_range") if name in contracts}
         asked |= {"start_date": date, "end_date": date} if endpoint == "eod" else {"date": date}
         session = dt.date.fromisoformat(day)
+        expirations = ["*"]
+        if endpoint.startswith(("ohlc", "greeks")):
+            # These want one expiration each.
+            listed = self.table("/v3/option/list/contracts/quote", symbol=root, date=date)
+            expirations = sorted({row["expiration"].strftime("%Y%m%d") for row in listed})
         return [
             row
-            for row in self.table(f"/v3/option/history/{endpoint}", **asked)
+            for expiration in expirations
+            for row in self.table(f"/v3/option/history/{endpoint}", expiration=expiration, **asked)
             if (row["expiration"] - session).days <= contracts.get("max_dte", 10_000)
         ]
 

@@ -114,6 +114,15 @@ def test_the_rows_that_are_meant_are_those_that_a_slow_filter_keeps(
     assert found.tolist() == [is_meant(asked, contract, session) for contract, session in rows]
 
 
+@pytest.mark.parametrize(("days", "meant"), [(-1, False), (0, True), (7, True), (8, False)])
+def test_days_to_expiration_count_from_each_session(days: int, meant: bool) -> None:
+    session = dt.date(2024, 1, 10)
+    expiration = session + dt.timedelta(days=days)
+
+    found = Contracts(max_dte=7).mask(pack([(expiration, 0, 1)]), np.array([(session - EPOCH).days]))
+    assert found.tolist() == [meant]
+
+
 @given(filters, NEAR, NEAR, NEAR)
 def test_the_days_of_an_expiration_are_those_on_which_it_is_meant(
     asked: Contracts, expiration: dt.date, start: dt.date, end: dt.date

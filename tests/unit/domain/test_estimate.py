@@ -23,7 +23,11 @@ from app.domain.series import SeriesName
 
 NOW = dt.datetime(2026, 1, 5, tzinfo=dt.UTC)
 LIMITS = Limits(
-    intraday_months=1, under_a_minute_days=1, report_days=365, wide_days=1, max_dte=frozenset({"quote", "trade"})
+    intraday_months=1,
+    under_a_minute_days=1,
+    report_days=365,
+    wide=frozenset({"quote", "trade"}),
+    max_dte=frozenset({"quote", "trade"}),
 )
 #: Five sessions, Monday to Friday.
 WEEK = {"start": "2024-01-08", "end": "2024-01-12"}

@@ -23,6 +23,9 @@ from app.domain.series import SeriesName
 from app.theta.limits import THETA_LIMITS
 
 DAY = dt.timedelta(days=1)
+#: Schemas whose endpoint takes ``expiration=*``, by the vendor's OpenAPI file (parameter ``expiration``; the others
+#: have ``expiration_no_star``).
+ALL_AT_ONCE = {"quote", "trade", "trade_quote", "eod", "open_interest"}
 FROM_A_MINUTE: list[Interval] = [interval for interval, seconds in INTERVAL_SECONDS.items() if seconds >= 60]
 JAN_2, JAN_31 = dt.date(2024, 1, 2), dt.date(2024, 1, 31)
 
@@ -235,6 +238,7 @@ def test_no_chunk_breaks_the_providers_rules(asked: Asked) -> None:
             assert length == 1
         if chunk.contracts is not None:
             assert len(chunk.contracts.expirations) == 1 or length == 1
+            assert len(chunk.contracts.expirations) == 1 or name.schema in ALL_AT_ONCE
             assert len(chunk.contracts.strikes) <= 1
             # The provider ignores what it does not know, and so what is asked for would not be what comes.
             assert chunk.contracts.max_dte is None or name.schema in THETA_LIMITS.max_dte
@@ -426,6 +430,13 @@ def test_one_contract_over_a_month_is_one_request_and_no_listing() -> None:
     assert chunk == Chunk(JAN_2, JAN_31, 21 * 391, contracts=contracts)
 
 
+@pytest.mark.parametrize("schema", ["quote", "greeks", "implied_volatility"])
+def test_every_quote_of_a_contract_is_asked_for_day_by_day(schema: Schema) -> None:
+    asked = option(schema, None, Contracts((dt.date(2024, 3, 15),), (4_700_000,), "call"))
+
+    assert [(chunk.start, chunk.end) for chunk in asked.plan().chunks] == [(day, day) for day in days_of(JAN_2, JAN_30)]
+
+
 def test_a_year_of_reports_of_an_expiration_is_one_request() -> None:
     expiration = dt.date(2024, 12, 20)
     asked = option("eod", None, Contracts(expirations=(expiration,)), end=dt.date(2024, 12, 31))
@@ -450,14 +461,19 @@ def test_bars_of_few_of_many_expirations_are_asked_for_one_by_one() -> None:
     assert [chunk.contracts for chunk in step.chunks] == [Contracts(expirations=(JAN_2 + i * DAY,)) for i in range(2)]
 
 
-def test_bars_of_most_of_many_small_expirations_are_asked_for_at_once() -> None:
+def test_bars_are_asked_for_expiration_by_expiration_however_many_there_are() -> None:
+    """The vendor's OpenAPI file has no `*` for bars and greeks."""
     small = tuple((day, 10) for day, _ in DAILIES[:30])
-    asked = option("ohlcv", "1m", Contracts(max_dte=40), end=JAN_2, chain=small)
+    for schema in ("ohlcv", "greeks", "implied_volatility"):
+        chunks = option(schema, "1m", Contracts(), end=JAN_2, chain=small).plan().chunks
+        assert [chunk.contracts for chunk in chunks] == [Contracts(expirations=(day,)) for day, _ in small]
 
-    (chunk,) = asked.plan().chunks
-    # The provider knows no days to expiration for bars: what comes in excess is left out here.
-    assert chunk.contracts == Contracts()
-    assert chunk.rows == 300 * 391
+
+def test_many_small_expirations_that_are_named_are_asked_for_at_once_where_that_may_be() -> None:
+    days = tuple(day for day, _ in DAILIES[:60])
+    asked = option("trade", None, Contracts(expirations=days), end=JAN_2, chain=tuple((day, 10) for day in days))
+
+    assert [chunk.contracts for chunk in asked.plan().chunks] == [Contracts()]
 
 
 def test_a_day_of_a_whole_chain_is_cut_by_time() -> None:

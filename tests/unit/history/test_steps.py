@@ -388,6 +388,23 @@ def test_a_later_step_that_is_split_leaves_the_earlier_ones_alone(make: Make, ma
     assert len([one for one in market.asked if isinstance(one, Chunk) and one.start == JAN_2]) == 1
 
 
+def test_the_parts_of_a_step_that_is_split_are_fetched_ahead_like_any_other(make: Make, market: Market) -> None:
+    def refuse(_: SeriesName, chunk: Chunk) -> None:
+        if chunk.start == JAN_3 and chunk.start_time is None:
+            wait_until(lambda: len(market.asked) == 3 and fetcher.in_flight == 1, "the others are there")
+            time.sleep(0.05)
+            raise RequestTooLarge("570")
+
+    market.refuse = refuse
+    fetcher, series = make(of=market), option(plan=Plan((step_of(JAN_2), step_of(JAN_3), step_of(JAN_4))))
+    fetcher.add(series)
+    fetcher.start()
+
+    # Nothing is taken, and still all of it is asked for: three, and two in the place of one.
+    wait_until(lambda: len(market.asked) == 5, "the parts")
+    assert len(everything(fetcher, series)) == 4
+
+
 def test_a_day_of_reports_is_split_by_right(make: Make, market: Market) -> None:
     market.refuse = too_large_until(lambda chunk: chunk.contracts is not None and chunk.contracts.right != "both")
     fetcher, series = make(of=market), option("eod", plan=Plan((step_of(JAN_2),)))

@@ -29,6 +29,7 @@ from app.errors import (
     ProviderUnavailable,
     RequestTooLarge,
 )
+from app.theta import columns as columns_module
 from app.theta.client import ThetaClient
 from app.theta.limits import THETA_LIMITS
 from app.theta.requests import listing_of, request_of
@@ -106,6 +107,15 @@ def test_a_table_becomes_rows(terminal: Any, client: ThetaClient, raw: bytes) ->
 
     assert rows.record is STOCK_OHLCV
     assert rows.columns["close"].tolist() == [187.83, 187.765, 188.2984, 188.16, 187.73]
+
+
+def test_an_answer_that_arrives_in_larger_pieces_than_it_is_read_in_is_read_whole(
+    terminal: Any, client: ThetaClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(columns_module, "_BLOCK", 150)
+    terminal.answer = answer(200, OHLC)
+
+    assert client.fetch(BARS, ONE_DAY, MOST).columns["close"].tolist() == [187.83, 187.765, 188.2984, 188.16, 187.73]
 
 
 @pytest.mark.parametrize(("series", "record"), [(BARS, STOCK_OHLCV), (EOD, STOCK_EOD)])
