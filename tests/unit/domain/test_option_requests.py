@@ -137,7 +137,7 @@ def test_two_spellings_of_one_request_are_the_same_request(one: JsonObject, othe
         body(max_dte=8),
         body(max_dte=7, right="call"),
         body(max_dte=7, strikes=[4700]),
-        body(max_dte=7, strike_range=0),
+        body(max_dte=7, strike_range=1),
         body(max_dte=7, expirations=["2024-02-16"]),
         body({"root": "SPX"}, max_dte=7),
         body({"interval": "1m"}, max_dte=7),

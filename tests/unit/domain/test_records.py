@@ -61,7 +61,7 @@ EVERYTHING = [
             "max_dte": 45,
         },
     },
-    {"asset": "option", "root": "SPXW", "schema": "greeks", "contracts": {"max_dte": 0, "strike_range": 0}},
+    {"asset": "option", "root": "SPXW", "schema": "greeks", "contracts": {"max_dte": 0, "strike_range": 1}},
 ]
 
 
@@ -118,7 +118,7 @@ def test_a_backtests_series_have_its_run_and_their_own_order_and_options() -> No
     assert [one.contracts for one in found] == [
         *[None] * 4,
         Contracts((dt.date(2024, 2, 16), dt.date(2024, 3, 15)), (4_700_000, 4_812_505), "put", 45),
-        Contracts(max_dte=0, strike_range=0),
+        Contracts(max_dte=0, strike_range=1),
     ]
     assert found[1].name == SeriesName("stock", "BRK.B", "ohlcv", "5m", "spring")
 

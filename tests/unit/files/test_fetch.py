@@ -47,7 +47,8 @@ def test_it_is_a_provider_whose_receipts_say_files(folder: Folder) -> None:
     provider: Provider = folder.provider
 
     assert provider.name == "files"
-    assert provider.limits == Limits(intraday_months=1, max_dte=frozenset(schemas_of("option")))
+    schemas = frozenset(schemas_of("option"))
+    assert provider.limits == Limits(intraday_months=1, wide=schemas, max_dte=schemas)
     assert provider.state() == "CONNECTED"
 
 
