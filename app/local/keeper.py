@@ -22,10 +22,10 @@ _SETTING_LINE = re.compile(r"\b([A-Z][A-Z0-9]*_[A-Z0-9_]+): (.+)")
 
 @dataclass(frozen=True)
 class Patience:
-    """A service that dies ``deaths`` times within ``window`` seconds is given up.
+    """A service that dies ``deaths`` times within ``window`` seconds without getting ready in between is given up.
 
     Until then it is started again: at once after its first death, then after ``first_wait`` seconds, doubled
-    each time up to ``longest_wait``.
+    each time up to ``longest_wait``. Who kills one that works again and again gets it again and again.
     """
 
     deaths: int = 5
@@ -62,13 +62,14 @@ class Board(Protocol):
 
 
 class Keeper:
-    """One service's thread and what it knows: the process, and whether it is (and ever was) ready."""
+    """One service's thread and what it knows: the process, and whether it is (in this life, or ever, was) ready."""
 
     def __init__(self, service: Service, board: Board, patience: Patience) -> None:
         self.service = service
         self.child: Child | None = None
         self.ready = threading.Event()
         self.was_ready = False
+        self.ready_once = False
         self._board = board
         self._patience = patience
         self._deaths: list[float] = []
@@ -110,7 +111,7 @@ class Keeper:
         child = self._board.launch(self.service, command)
         if child is None:
             return
-        self.child = child
+        self.child, self.ready_once = child, False
         self._board.publish()
         overdue = not self._become_ready(child, began)
         code = child.wait()
@@ -125,7 +126,7 @@ class Keeper:
         while child.exit_code() is None and not self._board.ended.is_set():
             if self.service.ready():
                 self.ready.set()
-                self.was_ready = True
+                self.was_ready = self.ready_once = True
                 self._board.say(f"{self.service.name} ready after {time.monotonic() - began:.1f} s")
                 self._board.publish()
                 return True
@@ -147,6 +148,8 @@ class Keeper:
             if self.service.exit_2_is_final and code == _WRONG_SETTING and self._board.are_ready(self.service.after):
                 raise _wrong_setting(name, last or how)
         now = time.monotonic()
+        if self.ready_once:
+            self._deaths.clear()
         self._deaths = [*(at for at in self._deaths if now - at < patience.window), now]
         if len(self._deaths) >= patience.deaths:
             times = f"{len(self._deaths)} times within {patience.window:g} s"
