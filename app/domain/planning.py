@@ -74,11 +74,14 @@ def plan_series(
     days = [session.date for session in sessions.sessions(start, end)]
     if contracts is None:
         return Plan(tuple(_stock_steps(name, days, hours, limits)))
-    chain = _Chain(name, contracts, listings or {}, limits, hours, whole_days)
-    # The provider chooses the strikes around the money, and is asked to do so session by session.
-    ranges = contracts.strike_range is None and (contracts.expirations or name.schema not in limits.wide)
-    steps = chain.ranges(days) if ranges else (step for day in days for step in chain.day(day))
-    return Plan(tuple(steps), recorded(chain.listings))
+    # Several strikes are one request for all that there are, or one for each, whichever asks less.
+    forms = (False, True) if len(contracts.strikes) > 1 else (False,)
+    chains = [_Chain(name, contracts, listings or {}, limits, hours, whole_days, apart) for apart in forms]
+    return min((chain.plan(days) for chain in chains), key=_cost_of)
+
+
+def _cost_of(plan: Plan) -> int:
+    return sum(REQUEST_ROWS + chunk.rows for chunk in plan.chunks)
 
 
 def step_bytes(name: SeriesName, rows: int) -> int:
@@ -135,6 +138,15 @@ class _Chain:
     limits: Limits
     hours: AskedHours
     whole_days: bool
+    strikes_apart: bool
+
+    def plan(self, days: list[dt.date]) -> Plan:
+        """The plan for these sessions."""
+        # The provider chooses the strikes around the money, and is asked to do so session by session.
+        by_name = bool(self.contracts.expirations) or self.name.schema not in self.limits.wide
+        ranges = by_name and self.contracts.strike_range is None
+        steps = self.ranges(days) if ranges else (step for day in days for step in self.day(day))
+        return Plan(tuple(steps), recorded(self.listings))
 
     def ranges(self, days: list[dt.date]) -> Iterator[Step]:
         """Expirations by name: each one request for as many days as rules and size allow."""
@@ -162,7 +174,7 @@ class _Chain:
             return
         rows = self._rows(sum(wanted.values()))
         if self._all_at_once(day, len(wanted), rows):
-            chunks = [self._chunk(day, None, max(rows, self._rows_of_all(day, rows)))]
+            chunks = self._by_strike(self._chunk(day, None, max(rows, self._rows_of_all(day, rows))))
         else:
             chunks = self._by_expiration({day: wanted})
         yield from self._windows(chunks)
@@ -213,10 +225,10 @@ class _Chain:
         return self._by_filters(_CONTRACTS_OF_EXPIRATION)
 
     def _by_filters(self, listed: int) -> int:
-        """How many of an expiration's contracts a request brings; several strikes bring all."""
+        """How many of an expiration's contracts requests bring; several strikes at once bring all."""
         both = 2 if self.contracts.right == "both" else 1
-        if len(self.contracts.strikes) == 1:
-            return both
+        if len(self.contracts.strikes) == 1 or self.strikes_apart:
+            return both * len(self.contracts.strikes)
         if self.contracts.strike_range is not None:
             return min(listed, both * (2 * self.contracts.strike_range + 1))
         return listed * both // 2
@@ -234,13 +246,23 @@ class _Chain:
         for expiration in sorted({e for wanted in window.values() for e in wanted}):
             days = {day: wanted[expiration] for day, wanted in window.items() if expiration in wanted}
             chunk = self._chunk(min(days), expiration, self._rows(sum(days.values())))
-            chunks.append(replace(chunk, end=max(days)))
+            chunks += self._by_strike(replace(chunk, end=max(days)))
         return chunks
+
+    def _by_strike(self, chunk: Chunk) -> list[Chunk]:
+        """A request as it is, or one for each strike."""
+        if not self.strikes_apart or chunk.contracts is None:
+            return [chunk]
+        rows = -(-chunk.rows // len(self.contracts.strikes))
+        return [
+            replace(chunk, rows=rows, contracts=replace(chunk.contracts, strikes=(strike,)))
+            for strike in self.contracts.strikes
+        ]
 
     def _chunk(self, day: dt.date, expiration: dt.date | None, rows: int) -> Chunk:
         asked = Contracts(
             expirations=() if expiration is None else (expiration,),
-            # Several strikes are one request for all of them: what is not wanted is left out here.
+            # Where several strikes are one request for all there are, what is not wanted is left out here.
             strikes=self.contracts.strikes if len(self.contracts.strikes) == 1 else (),
             right=self.contracts.right,
             max_dte=None

@@ -160,9 +160,11 @@ def window(chunk: Chunk, asked: Asked) -> tuple[int, int]:
     return found.begin, found.stop
 
 
-def covers(chunk: Chunk, expiration: dt.date | None) -> bool:
-    """Whether a chunk brings an expiration's contracts."""
-    return chunk.contracts is None or chunk.contracts.expirations in ((), (expiration,))
+def covers(chunk: Chunk, expiration: dt.date | None, strike: int | None) -> bool:
+    """Whether a chunk brings an expiration's contracts, of a strike if one is named."""
+    if chunk.contracts is None:
+        return True
+    return chunk.contracts.expirations in ((), (expiration,)) and chunk.contracts.strikes in ((), (strike,))
 
 
 # --- properties -------------------------------------------------------------------------------------------
@@ -175,9 +177,10 @@ def test_what_is_wanted_is_covered_exactly_once_without_gaps_or_overlaps(asked: 
 
     for day in days_of(asked.start, asked.end):
         today = [chunk for chunk in plan.chunks if chunk.start <= day <= chunk.end]
-        for expiration in asked.wanted(day):
-            found = [window(chunk, asked) for chunk in today if covers(chunk, expiration)]
-            assert found, f"nothing brings {expiration} on {day}"
+        strikes = (asked.contracts.strikes if asked.contracts else ()) or (None,)
+        for expiration, strike in itertools.product(asked.wanted(day), strikes):
+            found = [window(chunk, asked) for chunk in today if covers(chunk, expiration, strike)]
+            assert found, f"nothing brings {expiration} {strike} on {day}"
             assert (found[0][0], found[-1][1]) == (asked.hours.begin, asked.hours.stop)
             assert all(other[0] == one[1] + 1 for one, other in itertools.pairwise(found))
 
@@ -511,15 +514,19 @@ def test_a_chain_of_which_nothing_is_listed_is_not_asked_for() -> None:
     assert option("quote", "1m", Contracts(max_dte=7, strike_range=5), chain=()).plan().steps == ()
 
 
-def test_several_strikes_are_one_request_that_is_taken_to_bring_the_whole_expiration() -> None:
+def test_several_strikes_are_a_request_each_or_one_for_the_whole_expiration_whichever_asks_less() -> None:
     """The provider takes one strike or all: what comes is what has to fit."""
     expiration = dt.date(2024, 3, 15)
-    one = option("ohlcv", "1m", Contracts((expiration,), (4_700_000,)), end=JAN_2).plan()
-    two = option("ohlcv", "1m", Contracts((expiration,), (4_700_000, 4_800_000)), end=JAN_2).plan()
+    few = tuple(range(4_700_000, 4_703_000, 1_000))
+    many = tuple(range(4_700_000, 4_900_000, 1_000))
 
-    assert [chunk.rows for chunk in one.chunks] == [2 * 391]
-    assert [chunk.contracts for chunk in two.chunks] == [Contracts((expiration,))]
-    assert two.chunks[0].rows >= 100 * 391
+    assert [c.rows for c in option("ohlcv", "1m", Contracts((expiration,), few[:1]), end=JAN_2).plan().chunks] == [782]
+    apart = option("ohlcv", "1m", Contracts((expiration,), few), end=JAN_2).plan()
+    assert [(c.contracts, c.rows) for c in apart.chunks] == [(Contracts((expiration,), (s,)), 782) for s in few]
+    assert len(apart.steps) == 1
+    (together,) = option("ohlcv", "1m", Contracts((expiration,), many), end=JAN_2).plan().chunks
+    assert together.contracts == Contracts((expiration,))
+    assert together.rows >= 100 * 391
 
 
 def test_a_series_is_planned_without_listings_for_an_estimate() -> None:

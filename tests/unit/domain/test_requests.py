@@ -204,7 +204,7 @@ def contracts(draw: st.DrawFn) -> JsonObject:
     if draw(st.booleans()):
         found["strikes"] = draw(st.none() | st.lists(written, min_size=1, max_size=4))
     else:
-        found["strike_range"] = draw(st.none() | st.integers(0, 10_000))
+        found["strike_range"] = draw(st.none() | st.integers(1, 10_000))
     return found
 
 

@@ -108,7 +108,7 @@ def test_a_service_that_gets_ready_in_between_may_die_as_often_as_somebody_kills
         eventually(lambda: supervisor.are_ready(["a"]))
         before = supervisor.pids()["a"]
         os.kill(before, signal.SIGKILL)
-        eventually(lambda before=before: supervisor.pids()["a"] != before)  # type: ignore[misc]
+        eventually(lambda before=before: supervisor.pids()["a"] != before)
     eventually(lambda: supervisor.are_ready(["a"]))
     assert supervisor.failure is None
 
