@@ -192,10 +192,10 @@ class PartitionOwner:
         aborts = 0
         while aborts <= _RETRIES:
             drafts: dict[str, State] = {}
-            writer.begin()
+            writer.begin(on_stall=lambda d=drafts: self._check_topics([self._running[t] for t in d]))  # type: ignore[misc]
             try:
                 self._fill(writer, hand, drafts, grow=not (aborts or failed))
-                writer.flush(on_stall=lambda d=drafts: self._check_topics([self._running[t] for t in d]))  # type: ignore[misc]
+                writer.flush()
                 self._check_topics([self._running[t] for t, draft in drafts.items() if draft.complete])
                 now = dt.datetime.now(dt.UTC)
                 for topic, draft in drafts.items():

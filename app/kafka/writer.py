@@ -41,6 +41,7 @@ class TransactionalWriter:
     def __init__(self, settings: Settings, transactional_id: str) -> None:
         self.transactional_id = transactional_id
         self._fatal: str | None = None
+        self._on_stall: Callable[[], None] = lambda: None
         self._failed: dict[str, str] = {}
         self._written: dict[tuple[str, int], int] = {}
         self._producer = Producer(
@@ -52,6 +53,8 @@ class TransactionalWriter:
                 "compression.type": "lz4",
                 "queue.buffering.max.messages": _QUEUE,
                 "message.max.bytes": MAX_MESSAGE_BYTES,
+                # Topics are in the metadata before anything is written to them: one that is not any more was deleted.
+                "topic.metadata.propagation.max.ms": 5000,
                 # The Java clients' partitioner, so that a key lies where Faust and Streams expect it.
                 "partitioner": "murmur2_random",
                 "error_cb": self._on_error,
@@ -65,8 +68,11 @@ class TransactionalWriter:
             self._producer.init_transactions(timeout)
         return time.monotonic() - begun
 
-    def begin(self) -> None:
+    def begin(self, on_stall: Callable[[], None] = lambda: None) -> None:
+        """Begin a transaction. ``on_stall`` is called whenever the broker has taken nothing for some seconds and may
+        raise: librdkafka holds records for a deleted topic back until their time-out."""
         self._failed.clear()
+        self._on_stall = on_stall
         with self._translated("begin a transaction"):
             self._producer.begin_transaction()
 
@@ -113,18 +119,16 @@ class TransactionalWriter:
             else:
                 self._producer.produce(topic, value, key, partition, report)
 
-    def flush(self, timeout: float = 30.0, on_stall: Callable[[], None] = lambda: None) -> None:
+    def flush(self, timeout: float = 30.0) -> None:
         """Wait until the broker has everything, so that all marks are known.
 
-        ``on_stall`` is called whenever the broker has not taken it all for some seconds and may raise: librdkafka
-        holds records for a deleted topic back until their time-out. Raises ``TransactionAborted`` when something
-        was not delivered.
+        Raises ``TransactionAborted`` when something was not delivered, and what ``on_stall`` raises.
         """
         deadline = time.monotonic() + timeout
         with self._translated("write"):
             left = self._producer.flush(_STALL)
             while left and time.monotonic() < deadline:
-                on_stall()
+                self._on_stall()
                 left = self._producer.flush(_STALL)
         if left:
             raise TransactionAborted(f"the broker did not take {left} records within {timeout:.0f} s")
@@ -193,10 +197,19 @@ class TransactionalWriter:
             self._producer.poll(0)
 
     def _room(self, count: int) -> None:
-        deadline = time.monotonic() + TRANSACTION_TIMEOUT
+        if len(self._producer) + count <= _QUEUE:
+            return
+        began = looked = time.monotonic()
+        held = len(self._producer)
         while len(self._producer) + count > _QUEUE:
             self._producer.poll(0.05)
-            if self._fatal is not None or time.monotonic() > deadline:
+            now = time.monotonic()
+            if len(self._producer) < held:
+                held, looked = len(self._producer), now
+            elif now - looked > _STALL:
+                looked = now
+                self._on_stall()
+            if self._fatal is not None or now - began > TRANSACTION_TIMEOUT:
                 raise TransactionAborted(f"the broker does not take records ({self._fatal or 'queue full'})")
 
     def _report(self, topic: str, mark: Mark | None) -> Callable[[Any, Any], None]:
