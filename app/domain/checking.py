@@ -76,17 +76,31 @@ _SHORT = ("asset", "tickers", "ticker", "root", "contracts", "schema", "interval
 def expand_short_form(body: Mapping[str, Any], asset: Asset | None = None) -> dict[str, Any]:
     """The full form of a request that names its one series at the top level; a full form passes through.
 
-    ``asset`` is what the endpoint says; without it a ``root`` means options and tickers mean stocks.
+    ``asset`` is what the endpoint says; without it a ``root`` means options and tickers mean stocks. Raises
+    ``InvalidRequest`` when the body says otherwise than its endpoint.
     """
     if "series" in body:
+        _agree(body["series"], asset)
         return dict(body)
     entry = {name: body[name] for name in _SHORT if name in body}
     rest = {name: value for name, value in body.items() if name not in _SHORT}
     if asset is not None:
-        entry["asset"] = asset
+        if entry.setdefault("asset", asset) != asset:
+            raise InvalidRequest.of("asset", f"{entry['asset']!r} does not belong here: this is for {asset}s", (asset,))
     else:
         entry.setdefault("asset", "option" if "root" in entry else "stock")
     return {**rest, "series": [entry]}
+
+
+def _agree(series: object, asset: Asset | None) -> None:
+    if asset is None or not isinstance(series, list):
+        return
+    for index, entry in enumerate(series):
+        given = entry.get("asset", asset) if isinstance(entry, Mapping) else asset
+        if given != asset:
+            raise InvalidRequest.of(
+                f"series[{index}].asset", f"{given!r} does not belong here: this is for {asset}s", (asset,)
+            )
 
 
 def parse_request(body: object, now: dt.datetime, *, short_form: bool = False) -> Backtest:
@@ -288,7 +302,9 @@ class _Check:
 def _last_available(entry: SeriesRequest, now: dt.datetime) -> dt.date:
     """The last session whose rows for this series are all there at ``now``."""
     last = sessions.last_closed(now)
-    ready = EOD_READY if entry.schema == "eod" else entry.end_time or last.close
+    # On half-days options trade on after the exchange's close.
+    close = last.option_close if entry.asset == "option" else last.close
+    ready = EOD_READY if entry.schema == "eod" else max(entry.end_time or close, close)
     local = now.astimezone(sessions.NEW_YORK)
     if last.date == local.date() and local.time() < ready:
         return sessions.last_closed(dt.datetime.combine(last.date, last.open, sessions.NEW_YORK)).date

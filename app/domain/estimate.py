@@ -21,10 +21,11 @@ from app.domain.kinds import Kind
 from app.domain.limits import Limits
 from app.domain.listing import Listing, Need
 from app.domain.plan import Plan
-from app.domain.planning import needs, plan_series
+from app.domain.planning import needs, needs_whole_days, plan_series
 from app.domain.request import Backtest, SeriesRequest
 from app.domain.schema import Asset, RecordType, Schema
 from app.domain.series import SeriesName
+from app.errors import RequestTooLarge
 
 #: The model of time: a slot is busy this long with a request, and rows are parsed, encoded and committed at this rate
 #: (a cautious figure for one history worker; `make bench` tells what a machine does).
@@ -164,7 +165,7 @@ def estimate(backtest: Backtest, limits: Limits, slots: int, refusals: Refusals,
     """What the backtest would do. ``answers``: to ``asks``; what is not in them is estimated without."""
     days = [session.date for session in sessions.sessions(backtest.start, backtest.end)]
     # Stocks, and roots without a listing, differ only by name: ten thousand of them are planned once.
-    sizes: dict[tuple[object, ...], Size] = {}
+    sizes: dict[tuple[object, ...], Size | str] = {}
     series = []
     for entry in backtest.series:
         alike = replace(entry, symbols=())
@@ -180,11 +181,15 @@ def estimate(backtest: Backtest, limits: Limits, slots: int, refusals: Refusals,
             key = alike, unlisted, None if listing is None else ask
             if key not in sizes:
                 listings = {} if ask is None or listing is None else _standing_for(wanted, ask.need, listing)
-                size = _size(name, entry, days, backtest, limits, listings)
-                sizes[key] = replace(
-                    size, listings=len(wanted), exact=_exact(entry, wanted, unlisted), unlisted=unlisted
-                )
-            series.append(SeriesEstimate(name, sizes[key]))
+                try:
+                    size = _size(name, entry, days, backtest, limits, listings)
+                except RequestTooLarge as error:
+                    sizes[key] = str(error)
+                else:
+                    exact = _exact(entry, wanted, unlisted)
+                    sizes[key] = replace(size, listings=len(wanted), exact=exact, unlisted=unlisted)
+            found = sizes[key]
+            series.append(SeriesEstimate(name, *((Size(), found) if isinstance(found, str) else (found,))))
     return Estimate(backtest.backtest_id, len(days), slots, tuple(series))
 
 
@@ -226,8 +231,7 @@ def _plan(
         limits,
         entry.contracts,
         listings,
-        # A filled bar of an option needs the session's bars before it.
-        whole_days=entry.contracts is not None and entry.empty_bars == "fill",
+        whole_days=needs_whole_days(name, entry.empty_bars),
     )
 
 

@@ -81,14 +81,17 @@ class Plan:
         """How many chunks the steps before this one have."""
         return sum(len(one.chunks) for one in self.steps[:step])
 
-    def split(self, which: Collection[int], name: SeriesName, *, whole_days: bool = False) -> Plan | None:
+    def split(
+        self, which: Collection[int], name: SeriesName, *, whole_days: bool = False, rights: bool = True
+    ) -> Plan | None:
         """The plan with some steps in two: their days, or their hours, or else their chunks by right.
 
-        None when one of them is as small as it can be. ``whole_days``: no session may be cut.
+        None when one of them is as small as it can be. ``whole_days``: no session may be cut. Without ``rights`` it is
+        no help to ask for calls and puts apart, because the step itself is too large.
         """
         steps: list[Step] = []
         for index, step in enumerate(self.steps):
-            parts = _split_step(step, name, whole_days) if index in which else (step,)
+            parts = _split_step(step, name, whole_days, rights) if index in which else (step,)
             if parts is None:
                 return None
             steps += parts
@@ -109,7 +112,7 @@ def has_two_rights(chunk: Chunk) -> bool:
     return chunk.contracts is not None and chunk.contracts.right == "both"
 
 
-def _split_step(step: Step, name: SeriesName, whole_days: bool) -> tuple[Step, ...] | None:
+def _split_step(step: Step, name: SeriesName, whole_days: bool, rights: bool) -> tuple[Step, ...] | None:
     days = [session.date for session in sessions.sessions(step.start, step.end)]
     if len(days) > 1:
         middle = days[len(days) // 2]
@@ -125,7 +128,7 @@ def _split_step(step: Step, name: SeriesName, whole_days: bool) -> tuple[Step, .
             Step(tuple(replace(c, start_time=begin, end_time=end, rows=-(-c.rows // 2)) for c in chunks))
             for begin, end in hours.windows(2)
         )
-    if not any(map(has_two_rights, chunks)):
+    if not rights or not any(map(has_two_rights, chunks)):
         return None
     return (Step(tuple(half for chunk in chunks for half in _by_right(chunk))),)
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any, Literal
 
+from app.domain import sessions
 from app.domain.limits import Limits
 from app.domain.planning import plan_series
 from app.domain.records import FINAL, BacktestRecord, Checkpoint
@@ -50,7 +51,6 @@ def status(
         if found:
             total += found.chunks_total
         else:
-            # The symbol makes no difference to how many there are.
             total += _chunks(replace(entry, symbols=()), record.backtest.start, record.backtest.end, limits)
     state = backtest_state([one["state"] for one in series])
     eta = None
@@ -67,9 +67,12 @@ def status(
 
 @lru_cache(maxsize=1024)
 def _chunks(entry: SeriesRequest, start: dt.date, end: dt.date, limits: Limits) -> int:
-    """About how many chunks each series of an entry has; the same for every symbol."""
+    """About how many chunks each series of an entry has, the same for every symbol. A chain can have ten thousands of
+    them, which nobody waits for here: it counts a session each until its plan is there."""
+    if entry.contracts is not None:
+        return len(sessions.sessions(start, end))
     name = SeriesName(entry.asset, "A", entry.schema, entry.interval, None)
-    return len(plan_series(name, start, end, entry.start_time, entry.end_time, limits, entry.contracts).chunks)
+    return len(plan_series(name, start, end, entry.start_time, entry.end_time, limits).chunks)
 
 
 def receipts_wanted(found: Mapping[str, Any], run: int) -> dict[str, int]:

@@ -15,11 +15,11 @@ import time
 from collections import deque
 from dataclasses import replace
 
-from app.domain.planning import step_bytes
 from app.domain.rows import Rows
+from app.domain.sizes import MOST_ROWS, step_bytes
 from app.errors import ProviderBusy, ProviderError, RequestTooLarge
 from app.history.slots import Slots
-from app.history.work import MOST_ROWS, Attempt, Fetched, ListingWork, SeriesFetch, StepWork, Work, assemble, kept
+from app.history.work import Attempt, Fetched, ListingWork, SeriesFetch, StepWork, Work, assemble, kept
 from app.provider import Provider
 
 logger = logging.getLogger(__name__)
@@ -226,7 +226,7 @@ class Fetcher:
                 rows = self._provider.fetch(series.name, work.step.chunks[index], MOST_ROWS)
                 count = len(rows)
                 self._observer.fetched(time.monotonic() - begun, count, None)
-                self._chunk_done(series, work, index, kept(rows, series.record.contracts))
+                self._chunk_done(series, work, index, rows)
             elif isinstance(work, ListingWork):
                 listing = self._provider.list(series.name, work.wanted[index])
                 self._observer.fetched(time.monotonic() - begun, 0, None)
@@ -239,14 +239,19 @@ class Fetcher:
             logger.exception("%s: an answer could not be processed", series.record.topic)
             self._failed(series, work, index, ProviderError(f"the answer could not be processed: {error!r}"))
 
-    def _chunk_done(self, series: SeriesFetch, work: StepWork, index: int, rows: Rows) -> None:
+    def _chunk_done(self, series: SeriesFetch, work: StepWork, index: int, sent: Rows) -> None:
+        rows, empty, missing = kept(sent, series, work.step.chunks[index])
         with self._changed:
             if not self._wants(series, work):
                 return
             # From here on what is known counts, and no longer what was estimated.
             self._reserve(work, step_bytes(series.name, len(rows)) - series.bytes_of(work, index))
             work.parts[index] = rows
+            work.empty_bars += empty
+            work.missing |= missing
             work.left -= 1
+            if work.count > 1 and work.rows > MOST_ROWS:
+                raise StepTooLarge(f"the step has more than {MOST_ROWS:,} rows")
             if work.left:
                 return
         found, empty, counts = assemble(series, work)
@@ -279,7 +284,7 @@ class Fetcher:
                 return
             if isinstance(error, RequestTooLarge) and isinstance(work, StepWork):
                 reserved = work.reserved
-                if series.split(work):
+                if series.split(work, rights=not isinstance(error, StepTooLarge)):
                     self._reserved -= reserved
                     logger.info("%s: a step is split in two: %s", series.record.topic, error)
                     return
@@ -324,6 +329,10 @@ class Fetcher:
             series.failure, series.given_up, series.end = error, work, index
         self._reserved -= work.reserved
         work.reserved = 0
+
+
+class StepTooLarge(RequestTooLarge):
+    """The chunks of a step are too much together."""
 
 
 class Observer:

@@ -10,7 +10,7 @@ import orjson
 
 from app.domain.receipt import BodyDigest
 from app.domain.records import FINAL, PlanRecord, SeriesRecord, deleting_key
-from app.errors import LogError, PlatformError, ProviderChanged, ProviderRefused, TopicGone
+from app.errors import LogError, PlatformError, ProviderChanged, ProviderError, ProviderRefused, TopicGone
 from app.history.running import Deps, Running
 from app.history.work import SeriesFetch
 from app.history.write import FRAME_BYTES, SeriesWriter, State
@@ -98,16 +98,22 @@ class Starter:
     def _begin(self, writer: TransactionalWriter, records: list[SeriesRecord], started: Started) -> None:
         """Make the topics while the first requests are under way; a topic without a plan of this run is foreign."""
         deps = self._deps
-        fresh = [self._running(record, State(), "") for record in records]
+        fresh = []
+        for record in records:
+            try:
+                fresh.append(self._running(record, State(), ""))
+            except ProviderError as error:
+                started.failed.append((record, error))
         started.running += fresh
+        records = [running.fetch.record for running in fresh]
         self._delete_foreign(writer, records)
         refused = deps.topics.create([data_topic(record.topic) for record in records])
         for running in [running for running in fresh if running.topic in refused]:
             deps.fetcher.remove(running.fetch)
             started.running.remove(running)
             fresh.remove(running)
-            error = LogError(f"the brokers refused the topic: {refused[running.topic]}")
-            started.failed.append((running.fetch.record, error))
+            why = LogError(f"the brokers refused the topic: {refused[running.topic]}")
+            started.failed.append((running.fetch.record, why))
         ids = deps.topics.ids([running.topic for running in fresh])
         writer.begin()
         for running in fresh:

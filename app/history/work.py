@@ -14,15 +14,13 @@ from app.domain.contracts import Contracts
 from app.domain.hours import AskedHours
 from app.domain.limits import Limits
 from app.domain.listing import Listing, Need
-from app.domain.plan import Plan, Step
-from app.domain.planning import needs, plan_series, step_bytes
+from app.domain.plan import Chunk, Plan, Step
+from app.domain.planning import needs, needs_whole_days, plan_series
 from app.domain.records import SeriesRecord, SessionCounts
 from app.domain.rows import Rows
+from app.domain.sizes import step_bytes
 from app.domain.times import new_york_days
-from app.errors import PlatformError, RequestTooLarge
-
-#: Rows that one answer, and one step, may have; what has more is split.
-MOST_ROWS = 500_000
+from app.errors import PlatformError
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +78,16 @@ class StepWork(Work):
         super().__init__(len(step.chunks))
         self.step = step
         self.parts: list[Rows | None] = [None] * self.count
+        #: Of its bars: those left out so far, and those that the provider did not send, by session.
+        self.empty_bars = 0
+        self.missing: dict[int, int] = {}
+
         self.fetched: Fetched | None = None
+
+    @property
+    def rows(self) -> int:
+        """Rows that are there so far."""
+        return sum(len(part) for part in self.parts if part is not None)
 
 
 class SeriesFetch:
@@ -117,8 +124,8 @@ class SeriesFetch:
 
     @property
     def whole_days(self) -> bool:
-        """Whether sessions may not be cut: a filled bar of an option needs those before it."""
-        return self.record.contracts is not None and self.record.empty_bars == "fill"
+        """Whether sessions may not be cut."""
+        return needs_whole_days(self.name, self.record.empty_bars)
 
     def make_plan(self) -> Plan:
         """The plan from what is listed."""
@@ -165,8 +172,10 @@ class SeriesFetch:
         """Estimated memory of a chunk."""
         return step_bytes(self.name, work.step.chunks[index].rows)
 
-    def split(self, work: StepWork) -> bool:
+    def split(self, work: StepWork, *, rights: bool) -> bool:
         """Put two steps in the place of one that is too large; False when it is as small as it can be.
+
+        ``rights``: one of its answers is too large by itself, so that asking for calls and puts apart may help.
 
         Where sizes are a guess, later days are likely as large: those that nothing was asked for yet are split too.
         """
@@ -180,8 +189,8 @@ class SeriesFetch:
                 if self._works[i].next == 0 and _alike(self._works[i].step, work.step)
             }
         # One of the others may be as small as it can be, which is no reason to leave this one as it is.
-        plan = self.plan.split(which, self.name, whole_days=self.whole_days) or self.plan.split(
-            {index}, self.name, whole_days=self.whole_days
+        plan = self.plan.split(which, self.name, whole_days=self.whole_days, rights=rights) or self.plan.split(
+            {index}, self.name, whole_days=self.whole_days, rights=rights
         )
         if plan is None:
             return False
@@ -190,32 +199,34 @@ class SeriesFetch:
         return True
 
 
-def kept(rows: Rows, contracts: Contracts | None) -> Rows:
-    """The rows of contracts that are meant; the provider may have sent more of them."""
-    if contracts is None or contracts == Contracts() or rows.contracts is None or len(rows) == 0:
-        return rows
-    mask = contracts.mask(rows.contracts, new_york_days(rows.timestamps))
-    return rows if bool(mask.all()) else rows.take(mask)
+def kept(rows: Rows, series: SeriesFetch, chunk: Chunk) -> tuple[Rows, int, dict[int, int]]:
+    """The rows of a chunk that are written, how many empty bars are left out, and which sessions have bars missing.
 
-
-def assemble(series: SeriesFetch, work: StepWork) -> tuple[Rows, int, SessionCounts]:
-    """A step's rows as they are written, the empty bars left out, and its sessions' counts.
-
-    Raises ``RequestTooLarge`` when the step is too large to be written as one.
+    The provider may have sent more contracts than were asked for, and more than are meant. Bars that are filled stay
+    until the whole session is there.
     """
-    parts = [part for part in work.parts if part is not None]
-    count = sum(map(len, parts))
-    if count > MOST_ROWS:
-        raise RequestTooLarge(f"the step has {count:,} rows")
-    rows = Rows.joined(parts).in_event_order()
-    work.parts.clear()
+    for contracts in (series.record.contracts, chunk.contracts):
+        if contracts is not None and contracts != Contracts() and len(rows):
+            assert rows.contracts is not None
+            mask = contracts.mask(rows.contracts, new_york_days(rows.timestamps))
+            rows = rows if bool(mask.all()) else rows.take(mask)
     empty, missing = 0, dict[int, int]()
     if series.name.schema == "ohlcv":
         if series.name.asset == "stock":
-            hours = AskedHours(series.name, series.record.start_time, series.record.end_time)
-            missing = missing_bars(rows, hours.points)
-        rows, empty = process_bars(rows, series.record.empty_bars)
-    return rows, empty, SessionCounts(rows_by_session(rows), missing)
+            missing = missing_bars(rows, AskedHours(series.name, chunk.start_time, chunk.end_time).points)
+        if series.record.empty_bars == "drop":
+            rows, empty = process_bars(rows, "drop")
+    return rows, empty, missing
+
+
+def assemble(series: SeriesFetch, work: StepWork) -> tuple[Rows, int, SessionCounts]:
+    """A step's rows as they are written, the empty bars left out, and its sessions' counts."""
+    rows = Rows.joined([part for part in work.parts if part is not None]).in_event_order()
+    work.parts.clear()
+    if series.name.schema == "ohlcv" and series.record.empty_bars == "fill":
+        rows, left_out = process_bars(rows, "fill")
+        work.empty_bars += left_out
+    return rows, work.empty_bars, SessionCounts(rows_by_session(rows), work.missing)
 
 
 def _alike(one: Step, other: Step) -> bool:

@@ -37,6 +37,8 @@ NO_DATA = 472
 CONNECT, FIRST_BYTE, STALL = 5.0, 300.0, 60.0
 #: Bytes of a refusal that are read; the vendor's are short.
 _REFUSAL = 4096
+#: Bytes that a listing has at the most; the contracts of all roots on a day are some 60 MB.
+_LONGEST_LISTING = 1 << 27
 
 _KINDS: Mapping[int, type[ProviderError]] = {
     429: ProviderBusy,
@@ -98,7 +100,7 @@ class ThetaClient:
 
     def list(self, series: SeriesName, need: Need) -> Listing:
         """See ``Provider.list``."""
-        found = self.get(*listing_of(series, need), lambda body: to_listing(body.read(), series, need))
+        found = self.get(*listing_of(series, need), lambda body: to_listing(_whole(body), series, need))
         return {} if found is None else found
 
     def get(self, path: str, params: Mapping[str, str], read: Callable[[BinaryIO], T]) -> T | None:
@@ -155,6 +157,14 @@ class ThetaClient:
             if begun:
                 raise BadTable(f"the terminal's answer was cut off ({what}): {shown}", url=shown) from None
             raise ProviderUnavailable(f"the terminal at {self.url} does not answer ({what})", url=shown) from None
+
+
+def _whole(body: BinaryIO) -> bytes:
+    """A listing's body; there is no telling how long a wrong answer may be."""
+    found = body.read(_LONGEST_LISTING + 1)
+    if len(found) > _LONGEST_LISTING:
+        raise BadTable(f"the list is longer than {_LONGEST_LISTING:,} bytes")
+    return found
 
 
 class _Body:

@@ -17,9 +17,11 @@ from app.domain.hours import AskedHours, milliseconds_of
 from app.domain.limits import UNLIMITED
 from app.domain.listing import Listing, Need
 from app.domain.plan import Chunk, Plan, Step
-from app.domain.planning import STEP_ROWS, largest_step, needs, plan_series, step_bytes
+from app.domain.planning import largest_step, needs, plan_series
 from app.domain.schema import INTERVAL_SECONDS, RECORDS, Asset, Interval, Schema
 from app.domain.series import SeriesName
+from app.domain.sizes import STEP_ROWS, step_bytes
+from app.errors import RequestTooLarge
 from app.theta.limits import THETA_LIMITS
 
 DAY = dt.timedelta(days=1)
@@ -75,17 +77,22 @@ class Asked:
         return {day: count for day, count in self.chain if day >= need.date}
 
     def plan(self) -> Plan:
-        return plan_series(
-            self.name,
-            self.start,
-            self.end,
-            self.start_time,
-            self.end_time,
-            THETA_LIMITS,
-            self.contracts,
-            {need: self.listing(need) for need in self.needs},
-            whole_days=self.whole_days,
-        )
+        try:
+            return plan_series(
+                self.name,
+                self.start,
+                self.end,
+                self.start_time,
+                self.end_time,
+                THETA_LIMITS,
+                self.contracts,
+                {need: self.listing(need) for need in self.needs},
+                whole_days=self.whole_days,
+            )
+        except RequestTooLarge:
+            # Refused as a whole; an example of its own says when.
+            assume(False)
+            raise
 
     def wanted(self, day: dt.date) -> set[dt.date | None]:
         """The expirations that are meant on a session; None stands for a stock, or for all where none are listed."""
@@ -472,11 +479,24 @@ def test_bars_are_asked_for_expiration_by_expiration_however_many_there_are() ->
         assert [chunk.contracts for chunk in chunks] == [Contracts(expirations=(day,)) for day, _ in small]
 
 
-def test_many_small_expirations_that_are_named_are_asked_for_at_once_where_that_may_be() -> None:
+def test_expirations_that_are_named_are_asked_for_by_name_however_many_they_are() -> None:
+    """What else there is beside them is not known, and may be a hundred times as much."""
     days = tuple(day for day, _ in DAILIES[:60])
     asked = option("trade", None, Contracts(expirations=days), end=JAN_2, chain=tuple((day, 10) for day in days))
 
-    assert [chunk.contracts for chunk in asked.plan().chunks] == [Contracts()]
+    assert [chunk.contracts for chunk in asked.plan().chunks] == [Contracts((day,)) for day in days]
+
+
+def test_a_series_of_more_requests_than_can_be_carried_out_is_refused() -> None:
+    ten_years = series("option", "quote", "1s")
+    with pytest.raises(RequestTooLarge, match=r"more than 20,000 requests .* a shorter range"):
+        plan_series(ten_years, dt.date(2014, 1, 2), dt.date(2023, 12, 29), None, None, THETA_LIMITS, Contracts())
+
+
+def test_bars_that_are_filled_and_do_not_fit_are_refused_before_anything_is_asked() -> None:
+    bars = series("option", "ohlcv", "1s")
+    with pytest.raises(RequestTooLarge, match="empty_bars drop"):
+        plan_series(bars, JAN_2, JAN_2, None, None, THETA_LIMITS, Contracts(), whole_days=True)
 
 
 def test_a_day_of_a_whole_chain_is_cut_by_time() -> None:

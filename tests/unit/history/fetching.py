@@ -14,10 +14,10 @@ import numpy as np
 from app.domain.limits import UNLIMITED, Limits
 from app.domain.listing import Listing, Need
 from app.domain.plan import Chunk, Plan, Step
-from app.domain.planning import step_bytes
 from app.domain.records import SeriesRecord
 from app.domain.rows import Rows
 from app.domain.series import SeriesName
+from app.domain.sizes import step_bytes
 from app.domain.times import micros_of
 from app.errors import PlatformError
 from app.history.fetch import Fetcher

@@ -34,7 +34,7 @@ from app.errors import (
     ProviderUnavailable,
     RequestTooLarge,
 )
-from app.history import work as work_module
+from app.history import fetch as fetch_module
 from app.history.fetch import Fetcher
 from app.history.work import Fetched, SeriesFetch
 from app.theta.limits import THETA_LIMITS
@@ -434,7 +434,7 @@ def test_what_cannot_be_split_further_fails_and_says_what_to_do(make: Make, mark
 def test_a_step_whose_answers_are_too_much_together_is_split(
     make: Make, market: Market, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(work_module, "MOST_ROWS", 100)
+    monkeypatch.setattr(fetch_module, "MOST_ROWS", 100)
     plan = Plan((step_of(JAN_2, *(Contracts((day,)) for day in EXPIRATIONS)),))
     fetcher, series = make(of=market), option(plan=plan)
     fetcher.add(series)
