@@ -174,3 +174,13 @@ def test_faults_at_random_requests_of_a_chain_leave_it_exact_or_say_why_not(
     else:
         assert done["state"] == "failed"
         assert "symbol=QUIET" in done["series"][0]["reason"]
+
+
+def test_a_days_bars_are_never_cut_so_that_filled_ones_stay_true(platform: Platform) -> None:
+    faulty(platform, "QUIET", {"status": 570, "body": "too large"})
+    day = {"tickers": ["QUIET"], "start": "2024-07-01", "end": "2024-07-01", "interval": "1s", "empty_bars": "fill"}
+    done = platform.finished(platform.ask(**day))
+    assert done["state"] == "failed"
+    platform.simulator.set_faults([])
+    clean = platform.run(**day)
+    assert "missing" not in clean["receipts"][0]["sessions"][0]

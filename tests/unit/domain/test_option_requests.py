@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.domain import sessions
 from app.domain.checking import expand_short_form, parse_request
 from app.domain.contract_filter import MOST_NAMED
 from app.domain.contracts import Contracts
@@ -326,3 +327,28 @@ def test_a_schema_without_an_interval_has_its_default(schema: str, interval: str
     (entry,) = parse(body({"schema": schema})).series
 
     assert entry.interval == interval
+
+
+# --- what a half-day means ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("clock", "taken"), [("13:01", False), ("13:14", False), ("13:15", True)])
+def test_on_a_half_day_options_are_asked_for_only_when_they_too_have_closed(clock: str, taken: bool) -> None:
+    now = dt.datetime.fromisoformat(f"2024-11-29T{clock}").replace(tzinfo=sessions.NEW_YORK)
+    message = {"backtest_id": "h", "start": "2024-11-27", "end": "2024-11-29"}
+    option = {**message, "series": [{"asset": "option", "root": "SPXW", "schema": "trade"}]}
+    stock = {**message, "series": [{"asset": "stock", "tickers": ["SPY"], "schema": "trade"}]}
+
+    assert parse_request(stock, now).end == dt.date(2024, 11, 29)
+    if taken:
+        assert parse_request(option, now).end == dt.date(2024, 11, 29)
+    else:
+        with pytest.raises(InvalidRequest, match="2024-11-27"):
+            parse_request(option, now)
+
+
+def test_what_does_not_belong_to_an_endpoint_is_refused() -> None:
+    with pytest.raises(InvalidRequest, match="this is for stocks"):
+        expand_short_form({"asset": "option", "tickers": ["AAPL"]}, "stock")
+    with pytest.raises(InvalidRequest, match=r"series\[1\].asset"):
+        expand_short_form({"series": [{"asset": "option"}, {"asset": "stock"}]}, "option")
