@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from app.errors import SettingError
-from app.files.client import FilesProvider
 from app.provider import Provider
 from app.settings import Settings
 from app.theta.client import ThetaClient
@@ -14,5 +13,8 @@ def provider_of(settings: Settings, connections: int) -> Provider:
     if settings.data_provider == "files":
         if settings.files_dir is None:
             raise SettingError("FILES_DIR", "is not set, and DATA_PROVIDER is files; set it to the folder of the data")
+        # What reads Parquet takes 50 MB of memory: only for those who want it.
+        from app.files.client import FilesProvider
+
         return FilesProvider(settings.files_dir)
     return ThetaClient(settings.theta_url, connections=connections, tier=settings.theta_tier)
