@@ -18,7 +18,7 @@ from app.domain.contract_filter import ContractFilter, check_contracts
 from app.domain.contracts import Contracts
 from app.domain.dates import read_date
 from app.domain.request import Backtest, EmptyBars, SeriesRequest
-from app.domain.schema import RECORDS, TICK, Asset, Interval, RecordType, schemas_of
+from app.domain.schema import RECORDS, TICK, Interval, RecordType, schemas_of
 from app.domain.series import (
     ID_RULE,
     ROOT_RULE,
@@ -67,40 +67,6 @@ class _Request(BaseModel):
     end_time: str | None = None
     live: bool = Field(False, strict=True)
     retain_days: int | None = Field(None, ge=1, le=36_500, strict=True)
-
-
-#: Fields of the short form (the body of ``POST /historical/stock``) that belong to its one series.
-_SHORT = ("asset", "tickers", "ticker", "root", "contracts", "schema", "interval")
-
-
-def expand_short_form(body: Mapping[str, Any], asset: Asset | None = None) -> dict[str, Any]:
-    """The full form of a request that names its one series at the top level; a full form passes through.
-
-    ``asset`` is what the endpoint says; without it a ``root`` means options and tickers mean stocks. Raises
-    ``InvalidRequest`` when the body says otherwise than its endpoint.
-    """
-    if "series" in body:
-        _agree(body["series"], asset)
-        return dict(body)
-    entry = {name: body[name] for name in _SHORT if name in body}
-    rest = {name: value for name, value in body.items() if name not in _SHORT}
-    if asset is not None:
-        if entry.setdefault("asset", asset) != asset:
-            raise InvalidRequest.of("asset", f"{entry['asset']!r} does not belong here: this is for {asset}s", (asset,))
-    else:
-        entry.setdefault("asset", "option" if "root" in entry else "stock")
-    return {**rest, "series": [entry]}
-
-
-def _agree(series: object, asset: Asset | None) -> None:
-    if asset is None or not isinstance(series, list):
-        return
-    for index, entry in enumerate(series):
-        given = entry.get("asset", asset) if isinstance(entry, Mapping) else asset
-        if given != asset:
-            raise InvalidRequest.of(
-                f"series[{index}].asset", f"{given!r} does not belong here: this is for {asset}s", (asset,)
-            )
 
 
 def parse_request(body: object, now: dt.datetime, *, short_form: bool = False) -> Backtest:

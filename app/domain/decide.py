@@ -11,8 +11,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from app.domain.checking import expand_short_form, parse_request
+from app.domain.checking import parse_request
 from app.domain.records import BacktestRecord
+from app.domain.short_form import expand_short_form
 from app.errors import Conflict, InvalidRequest
 
 #: Messages that the contract knows and this version does not serve yet.

@@ -9,7 +9,6 @@ attempt holds no slot.
 from __future__ import annotations
 
 import logging
-import random
 import threading
 import time
 from collections import deque
@@ -18,15 +17,14 @@ from dataclasses import replace
 from app.domain.rows import Rows
 from app.domain.sizes import MOST_ROWS, step_bytes
 from app.errors import ProviderBusy, ProviderError, RequestTooLarge
+from app.history.retry import Attempt, again
 from app.history.slots import Slots
-from app.history.work import Attempt, Fetched, ListingWork, SeriesFetch, StepWork, Work, assemble, kept
+from app.history.work import Fetched, ListingWork, SeriesFetch, StepWork, Work, assemble, kept
 from app.provider import Provider
 
 logger = logging.getLogger(__name__)
 
-FEW = 3
 BUDGET = 96 * 1024 * 1024
-_FIRST_DELAY, _LONGEST_DELAY = 0.25, 5.0
 _Job = tuple[SeriesFetch, Work, int]
 
 
@@ -294,7 +292,7 @@ class Fetcher:
                     url=error.url,
                 )
             attempt = work.attempts[index]
-            retry, delay = self._again(attempt, error, now)
+            retry, delay = again(attempt, error, now, self._theta_wait)
             if retry:
                 attempt.not_before = now + delay
                 work.delayed.append(index)
@@ -308,20 +306,6 @@ class Fetcher:
             f", again in {delay:.1f} s" if retry else "",
             error,
         )
-
-    def _again(self, attempt: Attempt, error: ProviderError, now: float) -> tuple[bool, float]:
-        """Whether to try again, and after how many seconds."""
-        attempt.tries += 1
-        delay = min(_LONGEST_DELAY, _FIRST_DELAY * 2 ** min(attempt.tries - 1, 10)) * random.uniform(0.5, 1.0)
-        if error.patience == "wait":
-            attempt.waiting_since = attempt.waiting_since or now
-            left = attempt.waiting_since + self._theta_wait - now
-            # The last look is at the end of the time, not a delay before it.
-            return left > 0, min(delay, max(left, 0.01))
-        # What was waited for before does not count: a terminal that comes back often stumbles first.
-        attempt.waiting_since = None
-        attempt.glitches += 1
-        return error.patience == "few" and attempt.glitches <= FEW, delay
 
     def _give_up(self, series: SeriesFetch, work: Work, error: ProviderError) -> None:
         index = series.index_of(work)

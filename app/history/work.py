@@ -21,6 +21,7 @@ from app.domain.rows import Rows
 from app.domain.sizes import step_bytes
 from app.domain.times import new_york_days
 from app.errors import PlatformError
+from app.history.retry import Attempt
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,16 +35,6 @@ class Fetched:
     empty_bars: int
     counts: SessionCounts
     reserved: int
-
-
-@dataclass(slots=True)
-class Attempt:
-    """What became of a request so far."""
-
-    tries: int = 0
-    glitches: int = 0
-    waiting_since: float | None = None
-    not_before: float = 0.0
 
 
 class Work:

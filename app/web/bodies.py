@@ -8,9 +8,10 @@ from typing import Any
 import orjson
 from aiohttp import web
 
-from app.domain.checking import expand_short_form, parse_request
+from app.domain.checking import parse_request
 from app.domain.request import Backtest
 from app.domain.schema import Asset
+from app.domain.short_form import expand_short_form
 
 
 async def read_backtest(request: web.Request, asset: Asset | None = None) -> Backtest:

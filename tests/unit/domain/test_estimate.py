@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from app.avro.encode import encode, frame
-from app.domain.checking import expand_short_form, parse_request
+from app.domain.checking import parse_request
 from app.domain.estimate import Answers, Ask, Estimate, asks, estimate, row_bytes, seconds
 from app.domain.kinds import Kind
 from app.domain.limits import Limits
@@ -19,6 +19,7 @@ from app.domain.request import Backtest
 from app.domain.rows import Rows
 from app.domain.schema import RECORDS, RecordType
 from app.domain.series import SeriesName
+from app.domain.short_form import expand_short_form
 
 NOW = dt.datetime(2026, 1, 5, tzinfo=dt.UTC)
 LIMITS = Limits(

@@ -11,11 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain import sessions
-from app.domain.checking import expand_short_form, parse_request
+from app.domain.checking import parse_request
 from app.domain.contract_filter import MOST_NAMED
 from app.domain.contracts import Contracts
 from app.domain.request import Backtest
 from app.domain.schema import RECORDS, TICK, schemas_of
+from app.domain.short_form import expand_short_form
 from app.errors import InvalidRequest
 
 NOW = dt.datetime(2025, 6, 3, 12, tzinfo=dt.UTC)

@@ -12,10 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.checking import MAX_SERIES, expand_short_form, parse_request
+from app.domain.checking import MAX_SERIES, parse_request
 from app.domain.request import Backtest
 from app.domain.schema import RECORDS, STOCK_OHLCV
 from app.domain.series import SeriesName
+from app.domain.short_form import expand_short_form
 from app.errors import InvalidRequest
 
 #: A Tuesday before the open: the last closed session is that of Monday, 2025-06-02.

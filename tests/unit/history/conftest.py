@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from app.history import fetch as fetch_module
+from app.history import retry as retry_module
 from app.history.fetch import Fetcher
 from tests.unit.history.fetching import FakeProvider
 
@@ -20,8 +20,8 @@ def provider() -> FakeProvider:
 @pytest.fixture
 def make(provider: FakeProvider, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Fetcher]]:
     """Makes fetchers that hurry; ``limit=1`` asks for one thing at a time."""
-    monkeypatch.setattr(fetch_module, "_FIRST_DELAY", 0.01)
-    monkeypatch.setattr(fetch_module, "_LONGEST_DELAY", 0.02)
+    monkeypatch.setattr(retry_module, "_FIRST_DELAY", 0.01)
+    monkeypatch.setattr(retry_module, "_LONGEST_DELAY", 0.02)
     made: list[Fetcher] = []
 
     def build(

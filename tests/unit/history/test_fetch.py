@@ -18,8 +18,9 @@ from app.errors import (
     ProviderRefused,
     ProviderUnavailable,
 )
-from app.history import fetch as fetch_module
-from app.history.fetch import FEW, Fetcher, Observer
+from app.history import retry as retry_module
+from app.history.fetch import Fetcher, Observer
+from app.history.retry import FEW
 from tests.unit.history.fetching import (
     CHUNK_BYTES,
     CHUNK_ROWS,
@@ -220,8 +221,8 @@ def test_a_series_that_is_removed_gives_its_budget_back(
         provider.gated = {("A", i) for i in range(8)}
         provider.gate.clear()
     if when == "waiting for a retry":
-        monkeypatch.setattr(fetch_module, "_FIRST_DELAY", 3_600)
-        monkeypatch.setattr(fetch_module, "_LONGEST_DELAY", 3_600)
+        monkeypatch.setattr(retry_module, "_FIRST_DELAY", 3_600)
+        monkeypatch.setattr(retry_module, "_LONGEST_DELAY", 3_600)
         for i in range(8):
             provider.script["A", i] = [ProviderGlitch("x")]
     if when == "failed":
@@ -452,8 +453,8 @@ def test_a_glitch_after_a_long_wait_still_has_its_three_tries(
 def test_a_chunk_that_waits_holds_no_slot(
     make: Callable[..., Fetcher], provider: FakeProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fetch_module, "_FIRST_DELAY", 3_600)
-    monkeypatch.setattr(fetch_module, "_LONGEST_DELAY", 3_600)
+    monkeypatch.setattr(retry_module, "_FIRST_DELAY", 3_600)
+    monkeypatch.setattr(retry_module, "_LONGEST_DELAY", 3_600)
     for ticker in "ABC":
         provider.script[ticker, 0] = [ProviderGlitch("x")]
     fetcher, good = make(limit=1), series_of("D", 2)
