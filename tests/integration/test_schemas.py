@@ -97,3 +97,24 @@ def test_bars_of_a_whole_chain_are_asked_for_expiration_by_expiration_over_sever
     assert platform.rows(done["series"][0]["topic"]) == expected(answer, "QUIET", "ohlcv")
     assert len(asked) == len({row["expiration"] for row in answer}), "one request for each expiration"
     assert {one["status"] for one in asked} == {200}, "nothing was asked for in vain"
+
+
+def test_a_receipt_of_a_chain_accounts_for_half_days_holidays_and_days_without_anything(platform: Platform) -> None:
+    contracts = {"expirations": ["2024-07-05"], "strike_range": 2}
+    done = platform.run(
+        "option", root="QUIET", start="2024-07-02", end="2024-07-09", schema="quote", interval="1h", contracts=contracts
+    )
+    receipt = done["receipts"][0]
+    assert [(one["date"], one["status"]) for one in receipt["sessions"]] == [
+        ("2024-07-02", "complete"),
+        ("2024-07-03", "early_close"),
+        ("2024-07-04", "holiday"),
+        ("2024-07-05", "complete"),
+        ("2024-07-08", "no_data"),
+        ("2024-07-09", "no_data"),
+    ]
+    days = ["2024-07-02", "2024-07-03", "2024-07-05"]
+    answer = [row for day in days for row in platform.chain("QUIET", "quote", day, contracts, interval="1h")]
+    wanted = [row for row in answer if row["expiration"].isoformat() == "2024-07-05"]
+    assert platform.rows(done["series"][0]["topic"]) == expected(wanted, "QUIET", "quote")
+    assert receipt["rows"] == len(wanted) > 0
