@@ -46,7 +46,10 @@ class Settings(BaseSettings):
     schema_registry_basic_auth: SecretStr = Field(SecretStr(""), description="`user:password` for the registry.")
     theta_url: str = Field("http://127.0.0.1:25503", description="Theta Terminal's REST API.")
     theta_ws_url: str = Field("ws://127.0.0.1:25520/v1/events", description="Theta Terminal's WebSocket.")
-    theta_tier: Tier = Field("standard", description="The account's highest tier; sets the request slots.")
+    theta_tier: Tier = Field(
+        "standard",
+        description="The account's highest tier: `free`, `value`, `standard` or `pro`; sets the request slots.",
+    )
     theta_wait: float = Field(600, ge=0, description="Seconds a series waits for a terminal that does not answer.")
     data_provider: Literal["thetadata", "files"] = Field(
         "thetadata", description="Where historical data comes from: Theta Terminal, or the files in `FILES_DIR`."

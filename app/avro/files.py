@@ -23,6 +23,10 @@ Messages are in Confluent's wire format: magic 0, 4-byte schema id, Avro body. T
 record type, named like it (RecordNameStrategy), so all topics of a kind share one schema. Times are UTC
 microseconds; the provider's own times are New York wall clock and are converted. The record's timestamp in Kafka
 is the event time: the field `timestamp`.
+
+Values are the provider's. Zero is no price where nothing was quoted or traded: a bid and an ask of 0 with sizes 0
+(options at 09:30:00), an `eod` of a contract that did not trade (its `last_trade` then says nothing). Greeks without a
+quote to compute them from come as 0 or null, with an `iv_error` of 100.
 """
 
 

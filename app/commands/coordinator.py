@@ -10,13 +10,22 @@ from rich.console import Console
 
 from app.settings import load
 
-URL = "http://127.0.0.1:6066"
 #: Exit codes: the coordinator does not answer or cannot; what was given is wrong.
 FAILED, WRONG = 1, 2
 #: Seconds for an answer; a plan may wait ten for listings.
 _PATIENCE = 60.0
 
 _errors = Console(stderr=True, highlight=False)
+
+
+def address(url: str | None) -> str:
+    """The coordinator's base URL: the one given, else that of ``WEB_HOST`` and ``WEB_PORT``."""
+    if url is not None:
+        return url
+    settings = load()
+    # Who listens everywhere is reached here.
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.web_host, settings.web_host)
+    return f"http://[{host}]:{settings.web_port}" if ":" in host else f"http://{host}:{settings.web_port}"
 
 
 def call(method: str, url: str, path: str, token: str | None, body: object = None) -> Any:
@@ -30,7 +39,7 @@ def call(method: str, url: str, path: str, token: str | None, body: object = Non
         with httpx.Client(base_url=url, timeout=_PATIENCE, headers=headers, trust_env=False) as client:
             response = client.request(method, path, json=body)
     except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
-        fail(WRONG, f"--url {url!r} is not the address of a coordinator ({error}); write it as {URL}")
+        fail(WRONG, f"--url {url!r} is not the address of a coordinator ({error}); write it as http://127.0.0.1:6066")
     except httpx.HTTPError as error:
         what = str(error) or type(error).__name__
         fail(FAILED, f"no coordinator answers at {url} ({what}); start one, or name its address with --url")

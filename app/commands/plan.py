@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from app.commands.coordinator import FAILED, URL, WRONG, call, fail
+from app.commands.coordinator import FAILED, WRONG, address, call, fail
 
 _SHORT_FORM = "Short form"
 #: Columns of a table that goes into a file or a pipe.
@@ -20,7 +20,9 @@ _WIDTH = 160
 
 def plan(
     file: Annotated[Path | None, typer.Argument(help="A request as JSON; '-' reads standard input.")] = None,
-    url: Annotated[str, typer.Option(help="The coordinator's address.")] = URL,
+    url: Annotated[
+        str | None, typer.Option(help="The coordinator's address; default: by WEB_HOST and WEB_PORT, port 6066.")
+    ] = None,
     token: Annotated[str | None, typer.Option(help="API token; default: the first of API_TOKENS.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the coordinator's answer as it came.")] = False,
     backtest_id: Annotated[str | None, typer.Option("--id", help="Default: plan.", rich_help_panel=_SHORT_FORM)] = None,
@@ -67,9 +69,10 @@ def plan(
         "end": end,
         "contracts": _given(contracts),
     }
-    answer = call("POST", url, "/plan", token, _body(file, _given(short)))
+    at = address(url)
+    answer = call("POST", at, "/plan", token, _body(file, _given(short)))
     if not isinstance(answer, dict) or "series" not in answer:
-        fail(FAILED, f"{url} answered with something else than a plan: it is not a coordinator")
+        fail(FAILED, f"{at} answered with something else than a plan: it is not a coordinator")
     if as_json:
         sys.stdout.write(orjson.dumps(answer, option=orjson.OPT_INDENT_2).decode() + "\n")
     else:

@@ -7,6 +7,7 @@ as it came.
 from __future__ import annotations
 
 import datetime as dt
+import difflib
 import re
 from collections.abc import Mapping
 from typing import Any, get_args
@@ -67,6 +68,12 @@ class _Request(BaseModel):
     end_time: str | None = None
     live: bool = Field(False, strict=True)
     retain_days: int | None = Field(None, ge=1, le=36_500, strict=True)
+
+
+#: What a request, an entry of its series, or its contracts may say.
+_FIELDS = sorted(
+    {field.alias or name for model in (_Request, _Entry, ContractFilter) for name, field in model.model_fields.items()}
+)
 
 
 def parse_request(body: object, now: dt.datetime, *, short_form: bool = False) -> Backtest:
@@ -146,6 +153,9 @@ class _Check:
         elif asset == "option":
             symbols = self._root(at, raw)
             contracts = check_contracts(raw.contracts, f"{at}contracts", self.wrong)
+            start = read_date(self.raw.start)
+            if start and contracts.expirations and contracts.expirations[-1] < start:
+                self.wrong(f"{at}contracts.expirations", f"all of them are before start, {start}")
         record = None
         if asset is not None:
             schema = self._choice(f"{at}schema", raw.schema_, schemas_of(asset))
@@ -158,13 +168,13 @@ class _Check:
         )
         start_time, end_time = self._hours(at, raw)
         if record is not None and record.schema != "ohlcv":
-            if raw.empty_bars is not None and raw.empty_bars != "drop":
+            if self._own(raw, "empty_bars") not in (None, "drop"):
                 self.wrong(f"{at}empty_bars", f"{record.schema} has no bars; leave it out")
             empty_bars = "drop"
         if record is not None and not record.has_hours:
             # A day has one report whatever the hours, so these options say nothing about it.
-            for name, own in (("start_time", raw.start_time), ("end_time", raw.end_time)):
-                if own is not None:
+            for name in ("start_time", "end_time"):
+                if self._own(raw, name) is not None:
                     self.wrong(f"{at}{name}", f"{record.schema} has one row a session; leave it out")
             start_time, end_time = None, None
         # The provider's own hours written out are the same request as the hours left out.
@@ -175,6 +185,11 @@ class _Check:
         return SeriesRequest(
             record.asset, symbols, record.schema, interval, empty_bars, start_time, end_time, contracts
         )
+
+    def _own(self, raw: _Entry, name: str) -> Any:
+        """An option that is said of this very series; in the short form everything is."""
+        own = getattr(raw, name)
+        return getattr(self.raw, name) if own is None and self.short_form else own
 
     def _hours(self, at: str, raw: _Entry) -> tuple[dt.time | None, dt.time | None]:
         start_time = self._time(at, "start_time", raw.start_time, self.raw.start_time)
@@ -294,6 +309,9 @@ def _problem(error: Any, short_form: bool) -> FieldProblem:
             message = "is required"
         case "extra_forbidden":
             message = "is not a field of a request"
+            near = difflib.get_close_matches(str(error["loc"][-1]), _FIELDS, 1)
+            if near:
+                message += f"; did you mean {near[0]}?"
         case "model_type":
             message = f"must be an object, got {_kind(error['input'])}"
         case _:

@@ -209,7 +209,7 @@ def _blamed(path: Path) -> Iterator[None]:
     except OSError as error:
         raise ProviderGlitch(f"{path} cannot be read: {_short(error)}") from None
     except (pa.ArrowException, ValueError, OverflowError) as error:
-        raise ProviderRefused(f"{path}: {_short(error)}; correct the file and retry the backtest") from None
+        raise ProviderRefused(f"{path}: {_short(error)}; correct the file and ask again under a new id") from None
 
 
 def _short(error: Exception) -> str:

@@ -358,7 +358,7 @@ def test_a_wrong_csv_is_refused_with_its_name_and_what_to_do(folder: Folder, tex
         folder.fetch(BARS)
     assert str(path) in str(caught.value)
     assert words in str(caught.value)
-    assert "correct the file and retry the backtest" in str(caught.value)
+    assert "correct the file and ask again under a new id" in str(caught.value)
     assert "\n" not in str(caught.value)
     assert not caught.value.retriable
 

@@ -45,9 +45,12 @@ def random_rows(record: RecordType, seed: int, most: int = 40) -> Rows:
                 columns[column.name] = constant(series_of(record).symbol, count)
             case Kind.INT:
                 columns[column.name] = random.integers(-(2**31), 2**31, count).astype(np.int32)
-            case Kind.LONG | Kind.TIMESTAMP:
-                high = 2**62 if column.kind is Kind.LONG else micros_of(dt.date(2037, 1, 1))
-                columns[column.name] = random.integers(0, high, count)
+            case Kind.LONG:
+                columns[column.name] = random.integers(0, 2**62, count)
+            case Kind.TIMESTAMP:
+                # At noon of UTC, more or less: a time without a zone in the hour that comes twice a year is of no instant.
+                days = random.integers(0, 24_000, count) * 86_400_000_000
+                columns[column.name] = days + random.integers(12 * 3_600_000_000, 20 * 3_600_000_000, count)
             case Kind.DOUBLE:
                 columns[column.name] = random.normal(0, 10.0 ** random.integers(-8, 9), count)
             case Kind.NULLABLE:
