@@ -353,3 +353,25 @@ def test_what_does_not_belong_to_an_endpoint_is_refused() -> None:
         expand_short_form({"asset": "option", "tickers": ["AAPL"]}, "stock")
     with pytest.raises(InvalidRequest, match=r"series\[1\].asset"):
         expand_short_form({"series": [{"asset": "option"}, {"asset": "stock"}]}, "option")
+
+
+@pytest.mark.parametrize(
+    ("more", "field"),
+    [
+        ({"schema": "quote", "empty_bars": "fill"}, "empty_bars"),
+        ({"schema": "eod", "start_time": "10:00:00"}, "start_time"),
+        ({"schema": "open_interest", "end_time": "15:00:00"}, "end_time"),
+        ({"contracts": {"expirations": ["2024-01-05"]}}, "contracts.expirations"),
+    ],
+)
+def test_what_would_do_nothing_is_refused_in_the_short_form(more: dict[str, Any], field: str) -> None:
+    asked = {"backtest_id": "s", "root": "SPXW", "start": "2024-01-08", "end": "2024-01-09", **more}
+    with pytest.raises(InvalidRequest) as told:
+        parse_request(expand_short_form(asked), dt.datetime(2024, 2, 1, tzinfo=dt.UTC), short_form=True)
+    assert [problem.field for problem in told.value.problems] == [field]
+
+
+def test_a_misspelt_field_is_told_with_the_one_that_was_meant() -> None:
+    asked = {"backtest_id": "s", "tickerz": ["AAPL"], "start": "2024-01-08", "end": "2024-01-09"}
+    with pytest.raises(InvalidRequest, match="tickerz: is not a field of a request; did you mean tickers?"):
+        parse_request(expand_short_form(asked), dt.datetime(2024, 2, 1, tzinfo=dt.UTC), short_form=True)

@@ -48,7 +48,7 @@ def random_rows(record: RecordType, seed: int, most: int = 40) -> Rows:
             case Kind.LONG:
                 columns[column.name] = random.integers(0, 2**62, count)
             case Kind.TIMESTAMP:
-                # At noon of UTC, more or less: a time without a zone in the hour that comes twice a year is of no instant.
+                # About noon: a time without a zone in the hour that comes twice a year names no instant.
                 days = random.integers(0, 24_000, count) * 86_400_000_000
                 columns[column.name] = days + random.integers(12 * 3_600_000_000, 20 * 3_600_000_000, count)
             case Kind.DOUBLE:
