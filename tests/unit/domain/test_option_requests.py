@@ -373,5 +373,5 @@ def test_what_would_do_nothing_is_refused_in_the_short_form(more: dict[str, Any]
 
 def test_a_misspelt_field_is_told_with_the_one_that_was_meant() -> None:
     asked = {"backtest_id": "s", "tickerz": ["AAPL"], "start": "2024-01-08", "end": "2024-01-09"}
-    with pytest.raises(InvalidRequest, match="tickerz: is not a field of a request; did you mean tickers"):
+    with pytest.raises(InvalidRequest, match="tickerz: is not a field of a request; did you mean ticker"):
         parse_request(expand_short_form(asked), dt.datetime(2024, 2, 1, tzinfo=dt.UTC), short_form=True)
