@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import random
 import socket
+import time
 
 from app.errors import LocalServiceError, SettingError
 from app.local.state import StateDir
 
+#: Seconds that a kept or preferred port is waited for.
+_LINGER = 2.0
 #: Below Linux's range of ephemeral ports (32768 and up): a port in that range that is free now may be some
 #: client's the moment the broker wants it back.
 _RANGE = range(20_000, 32_000)
@@ -43,7 +46,7 @@ class KeptPorts:
             kept = self._state.read(_FILE)
             first = [p for p in (kept.get(name), preferred) if isinstance(p, int)]
             others = set(self._given.values()) | {p for n, p in kept.items() if n != name}
-            port = next((p for p in first if p not in self._given.values() and is_free(p, host)), None)
+            port = next((p for p in first if p not in self._given.values() and _gets_free(p, host)), None)
             self._given[name] = port or _any_free(host, others)
             self._state.write(_FILE, kept | self._given)
         return self._given[name]
@@ -54,6 +57,17 @@ class KeptPorts:
             raise SettingError(name.upper(), f"port {port} on {host} is in use; choose another one, or leave it out")
         self._given[name] = port
         return port
+
+
+def _gets_free(port: int, host: str) -> bool:
+    """Whether a port is free, or soon: a process of many threads that was killed holds its port until the last one
+    is gone, when it is long no process any more."""
+    deadline = time.monotonic() + _LINGER
+    while not is_free(port, host):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
 
 
 def _any_free(host: str, taken: set[int]) -> int:
