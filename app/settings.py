@@ -18,7 +18,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from app.errors import SettingError
 
 Tier = Literal["free", "value", "standard", "pro"]
-Role = Literal["coordinator", "history"]
+Role = Literal["coordinator", "history", "live"]
+#: The roles that a worker without ``--role`` and local mode run.
 ROLES: tuple[Role, ...] = ("coordinator", "history")
 
 #: Requests that the provider's account may have running at once, by tier (vendor page "Concurrent Requests").
@@ -60,6 +61,10 @@ class Settings(BaseSettings):
     web_host: str = Field("127.0.0.1", description="Address the web servers listen on.")
     web_port: int = Field(6066, ge=1, le=65535, description="Port of the coordinator's web server.")
     history_web_port: int = Field(6067, ge=1, le=65535, description="Port of the history role's probes and metrics.")
+    live_web_port: int = Field(6068, ge=1, le=65535, description="Port of the live role's probes and metrics.")
+    live_retain_days: int = Field(
+        30, ge=1, le=36_500, description="Days after which live topics are trimmed, by the platform's own clock."
+    )
     state_dir: Path = Field(Path(".fdp"), description="Folder of local mode: logs, topics, endpoints.json.")
     jars_dir: Path | None = Field(
         None, description="Cache of local mode's Kafka and registry; default: `fdp/jars` in the user's cache folder."
@@ -129,7 +134,13 @@ class Settings(BaseSettings):
         return tuple(t for t in (part.strip() for part in self.api_tokens.get_secret_value().split(",")) if t)
 
     def web_port_of(self, role: Role) -> int:
-        return self.web_port if role == "coordinator" else self.history_web_port
+        match role:
+            case "coordinator":
+                return self.web_port
+            case "history":
+                return self.history_web_port
+            case "live":
+                return self.live_web_port
 
     def is_set(self, name: str) -> bool:
         """Whether a setting was given, rather than left at its default."""

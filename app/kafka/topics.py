@@ -18,6 +18,9 @@ DLQ = "requests.dlq"
 BACKTESTS = "backtests"
 SERIES = "series"
 PROGRESS = "progress"
+LIVE = "live"
+COVERAGE = "coverage"
+GAPS = "gaps"
 
 _FOREVER = {"retention.ms": "-1", "retention.bytes": "-1"}
 _DAY_MS = 86_400_000
@@ -53,6 +56,9 @@ def control_topics(settings: Settings) -> list[TopicSpec]:
         TopicSpec(BACKTESTS, 1, compact),
         TopicSpec(SERIES, settings.series_partitions, compact),
         TopicSpec(PROGRESS, settings.series_partitions, compact),
+        TopicSpec(LIVE, 1, compact),
+        TopicSpec(COVERAGE, 1, compact),
+        TopicSpec(GAPS, 1, large | _FOREVER),
     ]
 
 
