@@ -5,6 +5,7 @@
     ├── LocalServiceError        an embedded service (broker, registry, simulator) could not be started
     ├── InvalidRequest           what was asked cannot be done; names the fields
     │   └── Conflict             the backtest id is taken by another request
+    │       └── HoursConflict    a live topic is subscribed to with other hours
     ├── ProviderError            the data provider did not give what was asked
     │   ├── ProviderUnavailable  not reachable, starting, or cut off from its servers (retriable)
     │   ├── ProviderBusy         too many requests at once (retriable)
@@ -25,6 +26,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass
 from typing import Literal
 
@@ -99,6 +101,15 @@ class Conflict(InvalidRequest):
     def __init__(self, backtest_id: str) -> None:
         message = f"{backtest_id!r} is taken by another request; choose another id, or ask exactly the same"
         super().__init__([FieldProblem("backtest_id", message)])
+
+
+class HoursConflict(Conflict):
+    """A live topic is subscribed to with other hours. Hours are start and end, New York."""
+
+    def __init__(self, topic: str, has: tuple[dt.time, dt.time], asked: tuple[dt.time, dt.time]) -> None:
+        message = f"{topic} is subscribed to from {has[0]} to {has[1]}; unsubscribe it first, or ask for these hours"
+        names = zip(("start_time", "end_time"), has, asked, strict=True)
+        InvalidRequest.__init__(self, [FieldProblem(name, message) for name, one, other in names if one != other])
 
 
 class ProviderError(PlatformError):

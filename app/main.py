@@ -32,6 +32,7 @@ from app.history.running import Deps
 from app.kafka import assignor
 from app.kafka.config import MAX_MESSAGE_BYTES, check_brokers
 from app.kafka.index import Index
+from app.kafka.live_index import LiveIndex
 from app.kafka.topics import BACKTESTS, PROGRESS, REQUESTS, SERIES, Topics, control_topics
 from app.provider import Provider
 from app.providers import provider_of
@@ -150,7 +151,8 @@ def _coordinator(
 ) -> dict[str, Any]:
     index = Index(settings, {name: partitions[name] for name in (BACKTESTS, SERIES, PROGRESS)})
     registry = SchemaRegistry(settings)
-    decider = Decider(settings, index, registry)
+    live = LiveIndex(settings)
+    decider = Decider(settings, index, live, registry)
     topic = app.topic(REQUESTS, key_serializer="raw", value_serializer="raw")
 
     async def publish(key: bytes, value: bytes) -> int:
@@ -162,17 +164,20 @@ def _coordinator(
         except (TimeoutError, KafkaError, ProducerSendError) as error:
             raise LogError(f"the brokers did not take the request ({type(error).__name__})") from None
 
-    app.starters += [index.start, index.catch_up, decider.start]
-    app.stoppers += [(decider.stop, index.stop), (registry.close,)]
+    app.starters += [index.start, live.start, index.catch_up, live.catch_up, decider.start]
+    app.stoppers += [(decider.stop, index.stop, live.stop), (registry.close,)]
     requests_agent(app, decider)
     health.checks["index"] = lambda: _reading(index)
+    health.checks["live_index"] = lambda: _reading(live)
     health.checks["decider"] = lambda: None if decider.alive else "nothing decides on requests"
     metrics.counter("fdp_backtests_accepted", "Backtests accepted by this process.", lambda: decider.accepted)
     metrics.counter("fdp_requests_rejected", "Requests this process put into requests.dlq.", lambda: decider.rejected)
     metrics.gauge("fdp_backtests", "Backtests known.", lambda: len(index.backtests()))
+    metrics.gauge("fdp_live_series", "Live topics that are subscribed to.", lambda: len(live.subscriptions()))
+    metrics.gauge("fdp_live_gaps_open", "Gaps of live topics that are open.", lambda: len(live.open_gaps()))
     provider = provider_of(settings, _PLAN_CONNECTIONS)
     app.stoppers.append((provider.close,))
-    return routes(Front(index, Changes(index), publish, provider, settings.slots))
+    return routes(Front(index, live, Changes(index, live), publish, provider, settings.slots))
 
 
 def _history(
@@ -195,7 +200,7 @@ def _history(
     return {}
 
 
-def _reading(index: Index) -> str | None:
+def _reading(index: Index | LiveIndex) -> str | None:
     if not index.alive:
         return "nothing reads the control logs"
     return None if index.caught_up else "the control logs are being read"

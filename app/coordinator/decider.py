@@ -11,18 +11,21 @@ import datetime as dt
 import logging
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Iterable
 
 import orjson
 
 from app.avro.registry import SchemaRegistry
 from app.coordinator.decode import decode_message
-from app.domain.decide import Accepted, Decision, Rejected, Repeated, decide
+from app.domain.decide import Accepted, Decision, Known, Rejected, Repeated, Subscribed, Unsubscribed, decide
+from app.domain.live import Subscription
+from app.domain.live_request import Standing
 from app.domain.records import POSITION_KEY, BacktestRecord, series_records
 from app.errors import Fenced, InvalidRequest, LogError
 from app.kafka.index import Index
+from app.kafka.live_index import LiveIndex
 from app.kafka.log import LogFollower, Record
-from app.kafka.topics import BACKTESTS, DLQ, REQUESTS, SERIES
+from app.kafka.topics import BACKTESTS, DLQ, LIVE, REQUESTS, SERIES
 from app.kafka.writer import TransactionalWriter
 from app.settings import Settings
 
@@ -41,9 +44,10 @@ _SLOW_OPEN, _SLOWEST_OPEN = 5.0, 30.0
 class Decider:
     """Decides while this process owns the partition. ``assign`` and ``stop`` may be called from any thread."""
 
-    def __init__(self, settings: Settings, index: Index, registry: SchemaRegistry) -> None:
+    def __init__(self, settings: Settings, index: Index, live: LiveIndex, registry: SchemaRegistry) -> None:
         self._settings = settings
         self._index = index
+        self._live = live
         self._registry = registry
         self._changed = threading.Condition()
         self._owned = False
@@ -109,6 +113,7 @@ class Decider:
                 self._slow_open = min(_SLOWEST_OPEN, 2 * self._slow_open)
                 raise LogError(f"taking over took {took:.1f} s; the owner may be another by now")
             self._index.catch_up()
+            self._live.catch_up()
             inbox: queue.Queue[Record] = queue.Queue(5 * _BATCH)
             follower = LogFollower(
                 self._settings,
@@ -132,31 +137,43 @@ class Decider:
 
     def _decide(self, writer: TransactionalWriter, batch: list[Record]) -> None:
         new: dict[str, BacktestRecord] = {}
+        live: dict[str, Subscription | None] = {}
 
         def known(backtest_id: str) -> BacktestRecord | None:
             return new.get(backtest_id) or self._index.backtest(backtest_id)
 
+        def standing(topic: str) -> Subscription | None:
+            return live[topic] if topic in live else self._live.subscription(topic)
+
         decisions: list[tuple[Record, Decision]] = []
         for record in batch:
-            decision = self._decision(record, known)
-            if isinstance(decision, Accepted):
-                new[decision.record.backtest_id] = decision.record
+            decision = self._decision(record, known, standing)
+            match decision:
+                case Accepted(accepted):
+                    new[accepted.backtest_id] = accepted
+                case Unsubscribed(topic):
+                    live[topic] = None
+            if isinstance(decision, Accepted | Subscribed):
+                live |= {one.topic: one for one in decision.live}
             decisions.append((record, decision))
         writer.begin()
         for record, decision in decisions:
             _write(writer, record, decision)
-        writer.record(BACKTESTS, POSITION_KEY.encode(), str(batch[-1].offset).encode(), partition=0)
+        position = str(batch[-1].offset).encode()
+        for topic in (BACKTESTS, LIVE):
+            # In both, because whoever waits for a decision reads them apart from each other.
+            writer.record(topic, POSITION_KEY.encode(), position, partition=0)
         writer.commit()
         self.accepted += len(new)
         self.rejected += sum(isinstance(decision, Rejected) for _, decision in decisions)
         # The next batch must see these decisions.
-        if not self._index.wait_position(batch[-1].offset, 30.0):
+        if not all(one.wait_position(batch[-1].offset, 30.0) for one in (self._index, self._live)):
             raise LogError("a decision of ours does not show in the log")
 
-    def _decision(self, record: Record, known: Callable[[str], BacktestRecord | None]) -> Decision:
+    def _decision(self, record: Record, known: Known, standing: Standing) -> Decision:
         now = dt.datetime.fromtimestamp(record.timestamp / 1000, dt.UTC)
         try:
-            decision = decide(decode_message(record.value, self._registry), record.offset, now, known)
+            decision = decide(decode_message(record.value, self._registry), record.offset, now, known, standing)
         except InvalidRequest as error:
             decision = Rejected(error)
         except Exception as fault:
@@ -168,6 +185,10 @@ class Decider:
                 logger.info("backtest %s accepted as run %d", accepted.backtest_id, record.offset)
             case Repeated(backtest_id):
                 logger.info("backtest %s asked for again", backtest_id)
+            case Subscribed(topics, live):
+                logger.info("%d live topics subscribed to, %d of them new or wider", len(topics), len(live))
+            case Unsubscribed(topic):
+                logger.info("live topic %s unsubscribed", topic)
             case Rejected(why):
                 logger.info("requests@%d rejected: %.300s", record.offset, why)
         return decision
@@ -175,13 +196,23 @@ class Decider:
 
 def _write(writer: TransactionalWriter, record: Record, decision: Decision) -> None:
     match decision:
-        case Accepted(accepted):
+        case Accepted(accepted, live):
             writer.record(BACKTESTS, accepted.backtest_id.encode(), accepted.encode(), partition=0)
             for series in series_records(accepted):
                 writer.record(SERIES, series.topic.encode(), series.encode())
+            _write_live(writer, live)
+        case Subscribed(_, live):
+            _write_live(writer, live)
+        case Unsubscribed(topic):
+            writer.record(LIVE, topic.encode(), None, partition=0)
         case Rejected(error):
             key, value, headers = dead_letter(record, error)
             writer.record(DLQ, key, value, partition=0, headers=headers)
+
+
+def _write_live(writer: TransactionalWriter, live: Iterable[Subscription]) -> None:
+    for one in live:
+        writer.record(LIVE, one.topic.encode(), one.encode(), partition=0)
 
 
 def dead_letter(record: Record, error: InvalidRequest) -> tuple[bytes | None, bytes | None, Headers]:

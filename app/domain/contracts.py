@@ -58,6 +58,19 @@ class Contracts:
             body["strike_range"],
         )
 
+    def covers(self, other: Contracts) -> bool:
+        """Whether these filters surely mean every contract that the other ones do, on whatever session."""
+        return (
+            (not self.expirations or (bool(other.expirations) and set(other.expirations) <= set(self.expirations)))
+            and (not self.strikes or (bool(other.strikes) and set(other.strikes) <= set(self.strikes)))
+            and self.right in ("both", other.right)
+            and (self.max_dte is None or (other.max_dte is not None and other.max_dte <= self.max_dte))
+            and (
+                self.strike_range is None
+                or (other.strike_range is not None and other.strike_range <= self.strike_range)
+            )
+        )
+
     def days_of(self, expiration: dt.date, start: dt.date, end: dt.date) -> tuple[dt.date, dt.date] | None:
         """The days from ``start`` to ``end`` on which contracts of an expiration are meant, if there are any."""
         first = start if self.max_dte is None else max(start, expiration - dt.timedelta(days=self.max_dte))
@@ -95,11 +108,32 @@ def from_occ_parts(expirations: npt.NDArray[Any], rights: npt.NDArray[Any], stri
     return packed
 
 
+def pack(expiration: dt.date, put: bool, strike: int) -> int:
+    """One contract; ``strike`` in thousandths of a dollar. Raises ``ValueError`` for one that no OCC symbol holds."""
+    if not 0 <= strike <= LARGEST_STRIKE:
+        raise ValueError(f"a strike is not between 0 and {LARGEST_STRIKE / 1000}")
+    return ((expiration - _EPOCH).days << (_STRIKE_BITS + 1)) | (put << _STRIKE_BITS) | strike
+
+
+def unpack(contract: int) -> tuple[dt.date, bool, int]:
+    """The inverse of ``pack``: expiration, whether it is a put, strike in thousandths of a dollar."""
+    expiration = _EPOCH + dt.timedelta(days=contract >> (_STRIKE_BITS + 1))
+    return expiration, bool(contract >> _STRIKE_BITS & 1), contract & ((1 << _STRIKE_BITS) - 1)
+
+
+def occ_parts(contracts: Packed) -> dict[str, npt.NDArray[Any]]:
+    """The columns ``expiration``, ``strike`` and ``right`` of packed contracts; the inverse of ``from_occ_parts``."""
+    return {
+        "expiration": (contracts >> (_STRIKE_BITS + 1)).astype(np.int32),
+        "strike": (contracts & ((1 << _STRIKE_BITS) - 1)) / 1000,
+        "right": (contracts >> _STRIKE_BITS & 1).astype(np.int8),
+    }
+
+
 def occ_symbol(root: str, contract: int) -> str:
     """The 21 characters of a packed contract: ``SPXW  240315C04800000``."""
-    expiration = _EPOCH + dt.timedelta(days=contract >> (_STRIKE_BITS + 1))
-    right = "P" if contract >> _STRIKE_BITS & 1 else "C"
-    return f"{root:<{LONGEST_ROOT}}{expiration:%y%m%d}{right}{contract & ((1 << _STRIKE_BITS) - 1):08d}"
+    expiration, put, strike = unpack(contract)
+    return f"{root:<{LONGEST_ROOT}}{expiration:%y%m%d}{'P' if put else 'C'}{strike:08d}"
 
 
 def occ_keys(root: str, contracts: Packed) -> list[bytes]:

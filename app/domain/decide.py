@@ -12,19 +12,22 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.domain.checking import parse_request
-from app.domain.records import BacktestRecord
+from app.domain.live import Subscription
+from app.domain.live_request import SUBSCRIBE, UNSUBSCRIBE, Standing, parse_subscribe, parse_unsubscribe, to_write
+from app.domain.records import BacktestRecord, live_subscriptions
 from app.domain.short_form import expand_short_form
-from app.errors import Conflict, InvalidRequest
+from app.errors import Conflict, FieldProblem, InvalidRequest
 
 #: Messages that the contract knows and this version does not serve yet.
-_LATER = ("cancel", "retry", "delete", "subscribe", "unsubscribe")
+_LATER = ("cancel", "retry", "delete")
 
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """A new backtest runs."""
+    """A new backtest runs. ``live``: the subscriptions that it makes or widens."""
 
     record: BacktestRecord
+    live: tuple[Subscription, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,30 +38,79 @@ class Repeated:
 
 
 @dataclass(frozen=True, slots=True)
+class Subscribed:
+    """These live topics stand. ``live``: the subscriptions that are made or widened, none when all stood before."""
+
+    topics: tuple[str, ...]
+    live: tuple[Subscription, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Unsubscribed:
+    """A live topic ends; its rows stay."""
+
+    topic: str
+
+
+@dataclass(frozen=True, slots=True)
 class Rejected:
     """The message goes to the dead-letter queue."""
 
     error: InvalidRequest
 
 
-Decision = Accepted | Repeated | Rejected
+Decision = Accepted | Repeated | Subscribed | Unsubscribed | Rejected
+Known = Callable[[str], BacktestRecord | None]
 
 
 def decide(
-    body: Mapping[str, Any], offset: int, now: dt.datetime, known: Callable[[str], BacktestRecord | None]
+    body: Mapping[str, Any], offset: int, now: dt.datetime, known: Known, standing: Standing = lambda _: None
 ) -> Decision:
-    """What becomes of a decoded message at ``offset``; ``known`` finds a backtest that was accepted before."""
-    for name in _LATER:
-        if name in body and "backtest_id" not in body:
-            return Rejected(InvalidRequest.of(name, "is not served by this version"))
-    short = "series" not in body
+    """What becomes of a decoded message at ``offset``.
+
+    ``known`` finds a backtest that was accepted before, ``standing`` the subscription of a live topic.
+    """
     try:
-        backtest = parse_request(expand_short_form(body), now, short_form=short)
+        if "backtest_id" not in body:
+            for name in _LATER:
+                if name in body:
+                    raise InvalidRequest.of(name, "is not served by this version")
+            if SUBSCRIBE in body:
+                return _subscribe(body, offset, now, standing)
+            if UNSUBSCRIBE in body:
+                return _unsubscribe(body, standing)
+        return _backtest(body, offset, now, known, standing)
     except InvalidRequest as error:
         return Rejected(error)
+
+
+def _backtest(body: Mapping[str, Any], offset: int, now: dt.datetime, known: Known, standing: Standing) -> Decision:
+    backtest = parse_request(expand_short_form(body), now, short_form="series" not in body)
     before = known(backtest.backtest_id)
     if before is None:
-        return Accepted(BacktestRecord(backtest, offset, now))
-    if before.backtest.hash == backtest.hash:
-        return Repeated(backtest.backtest_id)
-    return Rejected(Conflict(backtest.backtest_id))
+        record = BacktestRecord(backtest, offset, now)
+        return Accepted(record, to_write(live_subscriptions(record), standing))
+    if before.backtest.hash != backtest.hash:
+        raise Conflict(backtest.backtest_id)
+    return Repeated(backtest.backtest_id)
+
+
+def _subscribe(body: Mapping[str, Any], offset: int, now: dt.datetime, standing: Standing) -> Subscribed:
+    _alone(body, SUBSCRIBE)
+    asked = parse_subscribe(body[SUBSCRIBE], now, f"{SUBSCRIBE}.").subscriptions(offset)
+    return Subscribed(tuple(one.topic for one in asked), to_write(asked, standing))
+
+
+def _unsubscribe(body: Mapping[str, Any], standing: Standing) -> Unsubscribed:
+    _alone(body, UNSUBSCRIBE)
+    topic = parse_unsubscribe(body[UNSUBSCRIBE])
+    if standing(topic) is None:
+        raise InvalidRequest.of(UNSUBSCRIBE, f"{topic} is not subscribed to")
+    return Unsubscribed(topic)
+
+
+def _alone(body: Mapping[str, Any], name: str) -> None:
+    """What stands beside the one field of such a message would do nothing, so it is refused."""
+    others = [FieldProblem(one, f"does not belong beside {name}") for one in body if one != name]
+    if others:
+        raise InvalidRequest(others)

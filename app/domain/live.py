@@ -78,8 +78,14 @@ class Subscription:
         )
 
     def joined(self, other: Subscription) -> Subscription:
-        """This subscription with what another one of the same topic asks beyond it; keeps this one's run."""
-        filters = self.filters + tuple(one for one in other.filters if one not in self.filters)
+        """This subscription with what another one of the same topic asks beyond it; keeps this one's run.
+
+        Universes that another one covers are left out: the union is the same.
+        """
+        filters = self.filters
+        for new in other.filters:
+            if not any(one.covers(new) for one in filters):
+                filters = (*(one for one in filters if not new.covers(one)), new)
         starts = [one for one in (self.start, other.start) if one is not None]
         return replace(self, filters=filters, start=min(starts) if starts else None)
 

@@ -17,6 +17,9 @@ import orjson
 
 from app.domain.checking import parse_request
 from app.domain.contracts import Contracts
+from app.domain.handover import handover_after, history_end
+from app.domain.live import Subscription
+from app.domain.live_request import subscription
 from app.domain.plan import Plan
 from app.domain.request import Backtest, EmptyBars
 from app.domain.series import SeriesName
@@ -65,7 +68,8 @@ class BacktestRecord:
 
 @dataclass(frozen=True, slots=True)
 class SeriesRecord:
-    """What a series is: everything its owner needs to know. ``order`` is its place in the request."""
+    """What a series is: everything its owner needs to know. ``order`` is its place in the request; ``live``: it goes
+    on into its live topic after ``end``."""
 
     topic: str
     run: int
@@ -78,6 +82,7 @@ class SeriesRecord:
     end_time: dt.time | None
     retain_days: int | None
     contracts: Contracts | None = None
+    live: bool = False
 
     @property
     def name(self) -> SeriesName:
@@ -111,14 +116,26 @@ def series_records(record: BacktestRecord) -> list[SeriesRecord]:
             attempt=record.run,
             order=order,
             start=backtest.start,
-            end=backtest.end,
+            end=history_end(backtest, entry, record.accepted_at),
             empty_bars=entry.empty_bars,
             start_time=entry.start_time,
             end_time=entry.end_time,
             retain_days=backtest.retain_days,
             contracts=entry.contracts,
+            live=backtest.live,
         )
         for order, (name, entry) in enumerate(backtest.members())
+    ]
+
+
+def live_subscriptions(record: BacktestRecord) -> list[Subscription]:
+    """What an accepted backtest subscribes to: the live topic of each series from where its history ends; nothing
+    unless it goes on live."""
+    if not record.backtest.live:
+        return []
+    return [
+        subscription(name, record.run, entry, handover_after(series.start, series.end, series.end_time))
+        for (name, entry), series in zip(record.backtest.members(), series_records(record), strict=True)
     ]
 
 

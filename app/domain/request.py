@@ -59,13 +59,17 @@ class SeriesRequest:
 
 @dataclass(frozen=True, slots=True)
 class Backtest:
-    """A request that passed: what to fetch, for which session dates (inclusive), under which id."""
+    """A request that passed: what to fetch, for which session dates (inclusive), under which id.
+
+    ``live``: each series goes on into its live topic; then ``end`` may be a session that is not over.
+    """
 
     backtest_id: str
     start: dt.date
     end: dt.date
     series: tuple[SeriesRequest, ...]
     retain_days: int | None = None
+    live: bool = False
 
     def canonical(self) -> dict[str, object]:
         """The request with its defaults filled in; what two equal requests have in common."""
@@ -74,6 +78,8 @@ class Backtest:
             "start": self.start.isoformat(),
             "end": self.end.isoformat(),
             "series": [entry.canonical() for entry in self.series],
+            # Left out when it is not asked for: the hash of what was accepted before there was live stays.
+            **({"live": True} if self.live else {}),
         }
 
     @property

@@ -6,15 +6,17 @@ import asyncio
 from collections.abc import Callable
 
 from app.kafka.index import Index
+from app.kafka.live_index import LiveIndex
 
 
 class Changes:
-    """Lets any number of views wait for the Index without holding a thread each."""
+    """Lets any number of views wait for what is in the indexes without holding a thread each."""
 
-    def __init__(self, index: Index) -> None:
+    def __init__(self, *indexes: Index | LiveIndex) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._event = asyncio.Event()
-        index.on_change(self._from_thread)
+        for index in indexes:
+            index.on_change(self._from_thread)
 
     async def until(self, condition: Callable[[], bool], timeout: float) -> bool:
         """Wait until ``condition`` holds, looking again after every change; False after ``timeout`` seconds."""

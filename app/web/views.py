@@ -18,6 +18,7 @@ from app.domain.schema import RECORDS, Asset
 from app.domain.status import receipts_wanted, status
 from app.errors import Conflict, InvalidRequest
 from app.kafka.index import Index
+from app.kafka.live_index import LiveIndex
 from app.provider import Provider
 from app.web.bodies import json_answer, read_backtest
 from app.web.changes import Changes
@@ -32,10 +33,11 @@ Publish = Callable[[bytes, bytes], Awaitable[int]]
 
 @dataclass(frozen=True)
 class Front:
-    """What the views need: the index, a way to publish on ``requests`` that gives the message's offset, and for plans
+    """What the views need: the indexes, a way to publish on ``requests`` that gives the message's offset, and for plans
     the provider and how many requests it takes at once."""
 
     index: Index
+    live: LiveIndex
     changes: Changes
     publish: Publish
     provider: Provider

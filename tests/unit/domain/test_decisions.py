@@ -87,7 +87,7 @@ def test_an_invalid_request_is_rejected_with_its_fields(message: Body, field: st
     assert field in [problem.field for problem in decision.error.problems]
 
 
-@pytest.mark.parametrize("kind", ["cancel", "retry", "delete", "subscribe", "unsubscribe"])
+@pytest.mark.parametrize("kind", ["cancel", "retry", "delete"])
 def test_a_message_that_is_not_served_yet_is_rejected_by_its_name(kind: str) -> None:
     decision = decide({kind: "spring"}, 0, NOW, lambda _: None)
 

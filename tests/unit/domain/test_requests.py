@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.checking import MAX_SERIES, parse_request
+from app.domain.checking import parse_request
+from app.domain.fields import MAX_SERIES
 from app.domain.request import Backtest
 from app.domain.schema import RECORDS, STOCK_OHLCV
 from app.domain.series import SeriesName
@@ -386,7 +387,7 @@ WRONG: list[tuple[str, JsonObject, list[str]]] = [
         body(series=entry(start_time="12:00:00", end_time="11:59:59")),
         ["series[0].end_time"],
     ),
-    ("live", body(live=True), ["live"]),
+    ("live as text", body(live="yes"), ["live"]),
     ("live as an object", body(live={}), ["live"]),
     ("retain_days zero", body(retain_days=0), ["retain_days"]),
     ("retain_days too many", body(retain_days=36_501), ["retain_days"]),
