@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import datetime as dt
 import json
 import signal
 import sys
@@ -12,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
 
+from simulator.clock import MarketClock, Replay, read_instant
 from simulator.faults import rules_from_json
 from simulator.formats import JsonDialect
 from simulator.server import Simulator
@@ -26,7 +28,7 @@ WRONG_SETTING = 2
 def run(
     *,
     http_port: int = HTTP_PORT,
-    ws_port: int = WS_PORT,
+    ws_port: int | None = None,
     tier: str = "standard",
     latency_ms: float = 0,
     jitter_ms: float = 0,
@@ -37,13 +39,18 @@ def run(
     json_dialect: JsonDialect = "new",
     cache_mb: int = 256,
     ready_file: Path | None = None,
+    clock: str | None = None,
+    speed: float = 1,
+    replay: str | None = None,
+    epoch: str | None = None,
 ) -> int:
     """Serve until SIGTERM, SIGINT or ``/v3/terminal/shutdown``; the exit code.
 
-    Prints one line when the port answers. ``ws_port`` is accepted for the WebSocket that is still to come.
-    A wrong setting ends the start with one line and exit code 2.
+    Prints one line when the ports answer. A wrong setting ends the start with one line and
+    exit code 2.
     """
     try:
+        replayed = _replay(replay, speed, epoch)
         options = Options(
             tier=Tier.named(tier),
             seed=seed,
@@ -53,24 +60,42 @@ def run(
             json_dialect=json_dialect,
             cache_bytes=cache_mb * 2**20,
             rules=rules_from_json(faults.read_bytes()) if faults else (),
+            clock=MarketClock(read_instant(clock) if clock else None, 1 if replayed else speed),
+            replay=replayed,
         )
-        asyncio.run(_serve(options, host, http_port, ready_file))
+        asyncio.run(_serve(Simulator(options, host, http_port, ws_port_of(http_port, ws_port)), ready_file))
     except (OSError, ValueError) as problem:
         sys.stderr.write(f"simulator: {' '.join(str(problem).split())}\n")
         return WRONG_SETTING
     return 0
 
 
-async def _serve(options: Options, host: str, http_port: int, ready_file: Path | None) -> None:
-    simulator = Simulator(options, host, http_port)
+def ws_port_of(http_port: int, ws_port: int | None) -> int:
+    """The stream's port where none is named: the vendor's beside the vendor's ``http_port``, and a free one beside any
+    other, so that several simulators run side by side."""
+    if ws_port is not None:
+        return ws_port
+    return WS_PORT if http_port == HTTP_PORT else 0
+
+
+def _replay(date: str | None, speed: float, epoch: str | None) -> Replay | None:
+    if date is None:
+        if epoch is not None:
+            raise ValueError("--epoch says when a replay began: it needs --replay")
+        return None
+    began = read_instant(epoch) if epoch else dt.datetime.now(dt.UTC)
+    return Replay(dt.date.fromisoformat(date), began, speed)
+
+
+async def _serve(simulator: Simulator, ready_file: Path | None) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, simulator.ask_to_stop)
     await simulator.start()
     try:
         if ready_file is not None:
-            _write_atomically(ready_file, json.dumps({"theta_http": simulator.url}))
-        sys.stdout.write(f"simulator ready: {simulator.url}\n")
+            _write_atomically(ready_file, json.dumps({"theta_http": simulator.url, "theta_ws": simulator.ws_url}))
+        sys.stdout.write(f"simulator ready: {simulator.url} {simulator.ws_url}\n")
         sys.stdout.flush()
         await simulator.until_stopped()
     finally:
@@ -86,10 +111,12 @@ def _write_atomically(path: Path, text: str) -> None:
 
 def parser() -> argparse.ArgumentParser:
     """The options; every one is optional."""
-    made = argparse.ArgumentParser(prog="simulator", description="A simulator of Theta Terminal, REST v3.")
+    made = argparse.ArgumentParser(prog="simulator", description="A simulator of Theta Terminal: REST v3 and stream.")
     made.add_argument("--http-port", type=int, default=HTTP_PORT, help="0 takes a free port (default: %(default)s)")
     made.add_argument(
-        "--ws-port", type=int, default=WS_PORT, help="accepted and not opened: the WebSocket comes in a later version"
+        "--ws-port",
+        type=int,
+        help=f"0 takes a free port (default: {WS_PORT}, a free one if --http-port is not {HTTP_PORT})",
     )
     made.add_argument("--tier", choices=[tier.name.lower() for tier in Tier], default="standard")
     made.add_argument("--latency-ms", type=float, default=0, help="added to each request while it holds its slot")
@@ -100,7 +127,11 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--queue-length", type=int, default=16, help="requests that wait before one is refused with 429")
     made.add_argument("--json-dialect", choices=get_args(JsonDialect), default="new", help="by the age of the account")
     made.add_argument("--cache-mb", type=int, default=256, help="rendered days kept in memory (default: %(default)s)")
-    made.add_argument("--ready-file", type=Path, metavar="PATH", help='gets {"theta_http": URL} once the port answers')
+    made.add_argument("--ready-file", type=Path, metavar="PATH", help="gets both URLs as JSON once the ports answer")
+    made.add_argument("--clock", metavar="TIME", help="when to begin, such as 2024-07-02T09:29:50 (New York)")
+    made.add_argument("--speed", type=float, default=1, help="how fast time goes, the stream's only with --replay")
+    made.add_argument("--replay", metavar="DATE", help="stream sessions back to back from that day on, REST as it is")
+    made.add_argument("--epoch", metavar="TIME", help="when the replay began, in real time (default: now)")
     return made
 
 

@@ -1,8 +1,7 @@
-"""The simulator as an HTTP server: sockets, the vendor's headers, broken connections, and the control endpoints.
+"""The simulator as a server: sockets, the vendor's headers, broken connections, and what a test does to it.
 
 ``Simulator.in_thread()`` runs one inside a test; ``python -m simulator`` one of its own. Beside the vendor's paths
-stand three of the simulator's, all under ``/sim/``: ``GET /sim/stats``, ``POST /sim/reset`` (the statistics begin
-anew) and ``GET``/``POST /sim/faults`` (read the fault rules with their counts; replace them by a JSON list).
+stand the simulator's own, all under ``/sim/``, see ``simulator.control``. The stream has a port of its own.
 """
 
 from __future__ import annotations
@@ -16,9 +15,12 @@ from typing import Any, Self, TypeVar
 
 from aiohttp import web
 
-from simulator.faults import Fault, Rule, rules_from, rules_from_json
+from simulator import control
+from simulator.faults import Fault, Rule, rules_from
 from simulator.refusals import Refusal, reason
 from simulator.service import Options, Reply, Service
+from simulator.stream import Stream
+from simulator.stream.faults import read_fault
 from simulator.tiers import Tier
 
 T = TypeVar("T")
@@ -33,11 +35,14 @@ _WRITE = 262_144
 class Simulator:
     """A simulated terminal on a port; ``start`` and ``stop`` belong to one event loop."""
 
-    def __init__(self, options: Options | None = None, host: str = "127.0.0.1", http_port: int = 0) -> None:
+    def __init__(
+        self, options: Options | None = None, host: str = "127.0.0.1", http_port: int = 0, ws_port: int = 0
+    ) -> None:
         self.options = options or Options()
         self._host, self._port = host, http_port
         self._asked_to_stop = asyncio.Event()
-        self._service = Service(self.options, self._asked_to_stop.set)
+        self._stream = Stream(self.options, host, ws_port)
+        self._service = Service(self.options, self._asked_to_stop.set, lambda: self._stream.link.word)
         self._runner: web.ServerRunner | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -46,17 +51,28 @@ class Simulator:
         """The base address, with the port that was bound."""
         return f"http://{self._host}:{self._port}"
 
+    @property
+    def ws_url(self) -> str:
+        """The address of the stream, with the port that was bound."""
+        return self._stream.url
+
     async def start(self) -> None:
-        """Bind; raises ``OSError`` when the port is taken."""
+        """Bind both ports; raises ``OSError`` when one is taken."""
         self._loop = asyncio.get_running_loop()
         server = web.Server(self._handle, handler_cancellation=True, access_log=None)
         self._runner = web.ServerRunner(server, shutdown_timeout=0.2)
         await self._runner.setup()
         await web.TCPSite(self._runner, self._host, self._port, backlog=1024).start()
         self._port = self._runner.addresses[0][1]
+        try:
+            await self._stream.start()
+        except OSError:
+            await self.stop()
+            raise
 
     async def stop(self) -> None:
-        """Close the port; requests that still run are dropped."""
+        """Close the ports; requests that still run are dropped."""
+        await self._stream.stop()
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
@@ -83,6 +99,16 @@ class Simulator:
         read = rules_from(rules)
         self._on_loop(lambda: self._service.set_rules(read))
 
+    def stream_report(self) -> dict[str, Any]:
+        """What ``GET /sim/stream`` tells; from any thread."""
+        return self._on_loop(self._stream.report)
+
+    def stream_fault(self, kind: str, **fields: Any) -> int:
+        """Let something go wrong with the stream, see ``simulator.stream.faults``; how many subscriptions the terminal
+        lost by it. From any thread."""
+        fault = read_fault({"kind": kind, **fields})
+        return self._on_loop(lambda: self._stream.strike(fault))
+
     @classmethod
     @contextmanager
     def in_thread(
@@ -91,11 +117,12 @@ class Simulator:
         tier: Tier | str = Tier.STANDARD,
         faults: Sequence[Rule | Mapping[str, Any]] = (),
         http_port: int = 0,
+        ws_port: int = 0,
         **options: Any,
     ) -> Iterator[Self]:
         """A simulator on a thread of its own for the length of a ``with``; ``options`` as in :class:`Options`."""
         held = tier if isinstance(tier, Tier) else Tier.named(tier)
-        simulator = cls(Options(tier=held, rules=rules_from(faults), **options), http_port=http_port)
+        simulator = cls(Options(tier=held, rules=rules_from(faults), **options), http_port=http_port, ws_port=ws_port)
         started: concurrent.futures.Future[None] = concurrent.futures.Future()
 
         async def serve() -> None:
@@ -145,7 +172,7 @@ class Simulator:
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         path = request.rel_url.path
         if path.startswith("/sim/"):
-            return await self._control(request, path)
+            return await control.answer(request, self._service, self._stream)
         entry = self._service.ledger.begin(path, request.rel_url.raw_query_string)
         try:
             try:
@@ -159,23 +186,6 @@ class Simulator:
             return response
         finally:
             self._service.ledger.end(entry)
-
-    async def _control(self, request: web.BaseRequest, path: str) -> web.Response:
-        match (request.method, path):
-            case ("GET", "/sim/stats"):
-                return web.json_response(self._service.report())
-            case ("POST", "/sim/reset"):
-                self._service.forget()
-            case ("GET", "/sim/faults"):
-                pass
-            case ("POST", "/sim/faults"):
-                try:
-                    self._service.set_rules(rules_from_json(await request.read()))
-                except ValueError as problem:
-                    return web.json_response({"error": str(problem)}, status=400)
-            case _:
-                return web.json_response({"error": f"{request.method} {path} is not a control endpoint"}, status=404)
-        return web.json_response({"faults": self._service.faults.report()})
 
 
 async def _written(request: web.BaseRequest, reply: Reply) -> web.StreamResponse:

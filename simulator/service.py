@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -15,6 +15,7 @@ import numpy as np
 from simulator import formats, routes
 from simulator.answers import Portion, Terminal
 from simulator.cache import LeafCache
+from simulator.clock import Replay
 from simulator.faults import SPOILING, TERMINAL_PATHS, Fault, Faults, Rule
 from simulator.formats import Format, JsonDialect, Leaf
 from simulator.ledger import Entry, Ledger
@@ -34,7 +35,11 @@ Pairs = Sequence[tuple[str, str]]
 @dataclass(frozen=True)
 class Options:
     """How a simulated terminal behaves. ``latency_ms`` is added to each queued request while it holds its slot, and
-    up to ``jitter_ms`` more at random; ``clock`` tells the current instant (aware)."""
+    up to ``jitter_ms`` more at random; ``clock`` tells the current instant (aware).
+
+    Of the stream: ``replay`` gives it a time of its own; ``login_seconds`` is what a login takes; ``stream_caps``
+    replace the tier's (``{"STOCK_TRADE": 2}``); beyond ``stream_buffer_bytes`` unsent ones events are lost; the full
+    stream is of ``full_stream_roots``, or of all that are known."""
 
     tier: Tier = Tier.STANDARD
     seed: int = 1
@@ -45,6 +50,11 @@ class Options:
     rules: tuple[Rule, ...] = ()
     cache_bytes: int = 256 * 2**20
     clock: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC)
+    replay: Replay | None = None
+    login_seconds: float = 0.2
+    stream_caps: Mapping[str, int] | None = None
+    stream_buffer_bytes: int = 32 * 2**20
+    full_stream_roots: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -65,8 +75,15 @@ class Reply:
 class Service:
     """A terminal without its sockets; used on one event loop."""
 
-    def __init__(self, options: Options, on_shutdown: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        options: Options,
+        on_shutdown: Callable[[], None],
+        stream_status: Callable[[], str] = lambda: "DISCONNECTED",
+    ) -> None:
+        """``stream_status``: the word for the terminal's link to the stream servers."""
         self.options = options
+        self._stream_status = stream_status
         self.slots = Slots(options.tier.concurrency, options.queue_length)
         self.ledger = Ledger()
         self.faults = Faults(options.rules, options.seed)
@@ -137,7 +154,7 @@ class Service:
                 return Reply.text("CONNECTED" if fault is None else "DISCONNECTED", fault=fault)
             case "fpss/status":
                 # A healthy terminal logs in to the stream only when somebody asks for one.
-                return Reply.text("DISCONNECTED", fault=fault)
+                return Reply.text(self._stream_status() if fault is None else "DISCONNECTED", fault=fault)
             case "shutdown":
                 self._on_shutdown()
                 return Reply.text("OK", fault=fault)

@@ -120,7 +120,7 @@ def _over_http() -> None:
     command = [sys.executable, "-m", "simulator", "--http-port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        address = urlsplit(process.stdout.readline().split(": ", 1)[1].strip()).netloc
+        address = urlsplit(process.stdout.readline().split(": ", 1)[1].split()[0]).netloc
         connection = http.client.HTTPConnection(address)
 
         def fetch(query: str) -> int:

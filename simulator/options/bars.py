@@ -46,6 +46,26 @@ def whole(trades: Trades, contracts: int) -> Bars:
     return {**_prices(trades, cell, contracts), **columns}
 
 
+def running(trades: Trades) -> Bars:
+    """The contract's session so far at each trade, that trade included; zeros until one has made a price."""
+    rows, contract = np.arange(len(trades)), trades.contract
+    making = trades.condition != CONTINGENT
+    begin = np.searchsorted(contract, contract)
+    last = np.maximum.accumulate(np.where(making, rows, -1))
+    priced = last >= begin
+    makers = np.flatnonzero(making)
+    first = makers[np.minimum(np.searchsorted(makers, begin), max(len(makers) - 1, 0))] if len(makers) else rows
+    # Contracts rise, so what a contract has reached is above all that came before it.
+    above, most = contract << 32, (1 << 32) - 1
+    high = np.maximum.accumulate(above + np.where(making, trades.price, 0)) - above
+    low = most - (np.maximum.accumulate(above + np.where(making, most - trades.price, 0)) - above)
+    volume = np.cumsum(trades.size)
+    before = np.where(begin > 0, volume[np.maximum(begin - 1, 0)], 0)
+    columns = {"open": trades.price[first], "high": high, "low": low, "close": trades.price[np.maximum(last, 0)]}
+    prices = {name: np.where(priced, values, 0) for name, values in columns.items()}
+    return {**prices, "volume": volume - before, "count": rows - begin + 1}
+
+
 def _prices(trades: Trades, cell: Ints, cells: int) -> Bars:
     """``cell``: to which bar each trade belongs, never falling."""
     making = trades.condition != CONTINGENT

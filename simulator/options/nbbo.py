@@ -84,6 +84,26 @@ def changes(board: Board, start: int, end: int) -> Quotes:
     return _quotes(board, contract, before[contract] + 1 + number)
 
 
+def around(board: Board, contract: Ints, ms: Ints, count: int) -> tuple[Quotes, Ints, Ints]:
+    """The quotes about some moments: the last one strictly before each, and the next ``count`` after that, which may
+    come at the moment itself.
+
+    Returns quotes, each once; for every moment the row of the one before it; and the rows of all that are next to
+    any, in no order.
+    """
+    before = _last(board, contract, ms - 1)
+    final = _last(board, contract, np.full(len(contract), board.close))
+    following = before[:, None] + 1 + np.arange(count)
+    there = following <= final[:, None]
+    # A contract and a number of a change in one number; before the first change it is -1.
+    stride = np.int64(1) << 32
+    mine = contract * stride + before + 1
+    later = np.unique((contract[:, None] * stride + following + 1)[there])
+    every = np.union1d(mine, later)
+    quotes = _quotes(board, every // stride, every % stride - 1)
+    return quotes, np.searchsorted(every, mine), np.searchsorted(every, later)
+
+
 @lru_cache(maxsize=64)  # 0.4 MB each
 def path(stock: Instrument, session: sessions.Session) -> tuple[Floats, Floats]:
     """The underlying's last price, in cents, at the begin of every second after the open, and its logarithm. It stands

@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from simulator.cache import LeafCache
-from simulator.cli import main, parser
+from simulator.cli import main, parser, ws_port_of
 from simulator.server import Simulator
 
 ROOT = Path(__file__).parents[3]
@@ -31,7 +31,7 @@ def process(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
             assert running.stdout is not None
             line = running.stdout.readline()
             assert line.startswith("simulator ready: http://127.0.0.1:")
-            yield running, line.split(": ", 1)[1].strip()
+            yield running, line.split(": ", 1)[1].split()[0]
         finally:
             running.kill()
 
@@ -50,7 +50,9 @@ def test_a_signal_ends_it_promptly_even_in_the_middle_of_a_request(number: int, 
 def test_shutdown_answers_ok_and_ends_it_and_the_ready_file_names_the_url(tmp_path: Path) -> None:
     ready = tmp_path / "ready.json"
     with process("--ready-file", str(ready)) as (running, url):
-        assert json.loads(ready.read_text()) == {"theta_http": url}
+        told = json.loads(ready.read_text())
+        assert told == {"theta_http": url, "theta_ws": told["theta_ws"]}
+        assert told["theta_ws"].startswith("ws://127.0.0.1:")
         assert httpx.get(url + "/v3/terminal/shutdown").text == "OK"
         assert running.wait(timeout=10) == 0
 
@@ -74,7 +76,8 @@ def test_a_wrong_setting_ends_the_start_with_one_line(tmp_path: Path, capsys: py
 
 def test_the_options_have_the_terminal_s_ports() -> None:
     options = parser().parse_args([])
-    assert (options.http_port, options.ws_port, options.host) == (25503, 25520, "127.0.0.1")
+    assert (options.http_port, options.host) == (25503, "127.0.0.1")
+    assert [ws_port_of(http, ws) for http, ws in ((25503, None), (0, None), (25503, 7), (1, 7))] == [25520, 0, 7, 7]
 
 
 def test_the_cache_drops_what_was_used_least_recently() -> None:
