@@ -38,10 +38,11 @@ from app.provider import Provider
 from app.providers import provider_of
 from app.settings import Role, Settings
 from app.web.changes import Changes
+from app.web.front import Front
 from app.web.health import Health, probes
 from app.web.metrics import Metrics
 from app.web.problems import bearer, problems
-from app.web.views import Front, routes
+from app.web.views import routes
 
 logger = logging.getLogger(__name__)
 

@@ -41,7 +41,7 @@ def check_contracts(raw: ContractFilter | None, at: str, wrong: Wrong) -> Contra
         else:
             expirations.add(day)
     for i, text in enumerate(raw.strikes or ()):
-        if (mills := _mills(text)) is None:
+        if (mills := read_strike(text)) is None:
             wrong(
                 f"{at}.strikes[{i}]",
                 f"{text!r} is not a strike: write dollars above 0 and below {(LARGEST_STRIKE + 1) // 1000}, "
@@ -65,7 +65,8 @@ def check_contracts(raw: ContractFilter | None, at: str, wrong: Wrong) -> Contra
     )
 
 
-def _mills(text: str) -> int | None:
+def read_strike(text: str) -> int | None:
+    """A strike in dollars as thousandths, or None when it is none that an option can have."""
     if not _STRIKE.fullmatch(text):
         return None
     mills = int(Decimal(text) * 1000)

@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Any, Literal
 
 from app.domain import sessions
+from app.domain.handover import history_end
 from app.domain.limits import Limits
 from app.domain.planning import plan_series
 from app.domain.records import FINAL, BacktestRecord, Checkpoint
@@ -51,7 +52,8 @@ def status(
         if found:
             total += found.chunks_total
         else:
-            total += _chunks(replace(entry, symbols=()), record.backtest.start, record.backtest.end, limits)
+            end = history_end(record.backtest, entry, record.accepted_at)
+            total += _chunks(replace(entry, symbols=()), record.backtest.start, end, limits)
     state = backtest_state([one["state"] for one in series])
     eta = None
     if state == "running" and done:

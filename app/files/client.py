@@ -102,6 +102,11 @@ class FilesProvider:
                 found = self._distinct(series, ("expiration", "strike", "right"), Wanted(Days(day, day)))
                 return dict(Counter(date_of(int(expiration)) for expiration, *_ in found))
 
+    def strikes(self, series: SeriesName, expiration: dt.date) -> frozenset[int]:
+        """See ``Provider.strikes``."""
+        found = self._distinct(series, ("expiration", "strike"), Wanted(expirations=(expiration,)))
+        return frozenset(round(strike * 1000) for day, strike in found if date_of(int(day)) == expiration)
+
     def _distinct(self, series: SeriesName, names: Sequence[str], wanted: Wanted) -> Sequence[tuple[float, ...]]:
         """The distinct combinations of some columns' values, in their order."""
         kinds = {name: series.record.by_name[name].kind for name in names}

@@ -29,7 +29,7 @@ from app.errors import (
 )
 from app.theta.columns import to_rows
 from app.theta.limits import THETA_LIMITS, Tier, refusal_of_tier
-from app.theta.listings import to_listing
+from app.theta.listings import to_listing, to_strikes
 from app.theta.requests import listing_of, request_of
 
 NO_DATA = 472
@@ -102,6 +102,12 @@ class ThetaClient:
         """See ``Provider.list``."""
         found = self.get(*listing_of(series, need), lambda body: to_listing(_whole(body), series, need))
         return {} if found is None else found
+
+    def strikes(self, series: SeriesName, expiration: dt.date) -> frozenset[int]:
+        """See ``Provider.strikes``."""
+        need = Need("strikes", expiration)
+        found = self.get(*listing_of(series, need), lambda body: to_strikes(_whole(body), series))
+        return frozenset() if found is None else found
 
     def get(self, path: str, params: Mapping[str, str], read: Callable[[BinaryIO], T]) -> T | None:
         """What ``read`` makes of the body of a 200, None for "no data". Raises ``ProviderError`` for everything else;

@@ -27,7 +27,25 @@ _COLUMNS = {
 
 def to_listing(body: bytes, series: SeriesName, need: Need) -> Listing:
     """The listing in one answer. Raises ``BadTable`` when it is not the answer to the request."""
-    names = _COLUMNS[need.kind]
+    table = _table(body, series, _COLUMNS[need.kind])
+    if need.kind == "strikes":
+        assert need.date is not None
+        return {need.date: len(pc.unique(table.column("strike")))}
+    counts = pc.value_counts(table.column("expiration")).to_pylist()
+    listing: dict[dt.date, int] = {one["values"]: one["counts"] for one in counts}
+    if need.kind == "expirations":
+        return dict.fromkeys(sorted(listing), 0)
+    return dict(sorted(listing.items()))
+
+
+def to_strikes(body: bytes, series: SeriesName) -> frozenset[int]:
+    """The strikes in one answer, in thousandths of a dollar. Raises ``BadTable`` as ``to_listing`` does."""
+    column = _table(body, series, _COLUMNS["strikes"]).column("strike")
+    return frozenset(round(strike * 1000) for strike in pc.unique(column).to_pylist())
+
+
+def _table(body: bytes, series: SeriesName, names: tuple[str, ...]) -> pa.Table:
+    """The columns of an answer, whole and of the series' root."""
     options = pa.csv.ConvertOptions(
         column_types={name: _TYPES[name] for name in names}, include_columns=list(names), strings_can_be_null=False
     )
@@ -43,11 +61,4 @@ def to_listing(body: bytes, series: SeriesName, need: Need) -> Listing:
     others = set(pc.unique(table.column("symbol")).to_pylist()) - {series.symbol}
     if others:
         raise BadTable(f"a row of {min(others)!r} is not of {series.symbol}")
-    if need.kind == "strikes":
-        assert need.date is not None
-        return {need.date: len(pc.unique(table.column("strike")))}
-    counts = pc.value_counts(table.column("expiration")).to_pylist()
-    listing: dict[dt.date, int] = {one["values"]: one["counts"] for one in counts}
-    if need.kind == "expirations":
-        return dict.fromkeys(sorted(listing), 0)
-    return dict(sorted(listing.items()))
+    return table

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import logging
-import threading
 from collections.abc import Mapping
 from concurrent.futures import Future
-from queue import SimpleQueue
+from dataclasses import replace
 
 from aiohttp import web
 from faust.web import View
 
 from app.domain.estimate import Answers, Ask, asks, estimate
+from app.domain.handover import history_end
 from app.domain.listing import Listing, Need
 from app.domain.series import SeriesName
 from app.errors import PlatformError
 from app.provider import Provider
+from app.web.asking import Askers
 from app.web.bodies import json_answer, read_backtest
 
 logger = logging.getLogger(__name__)
@@ -26,18 +28,14 @@ MOST_LISTINGS, LISTINGS_WAIT = 20, 10.0
 #: Listings that are asked for at once, by all plans together.
 _AT_ONCE = 2
 
-_Job = tuple[Future[Listing], SeriesName, Need]
-
 
 class Listings:
-    """Asks the provider for listings, in two threads of its own: one that does not answer may hold them for minutes,
-    and must not hold what other views wait for, nor the process when it ends. Meanwhile plans are made without."""
+    """Asks the provider for listings; while it does not answer, plans are made without."""
 
     def __init__(self, provider: Provider, wait: float = LISTINGS_WAIT) -> None:
         self._provider = provider
         self._wait = wait
-        self._jobs: SimpleQueue[_Job] = SimpleQueue()
-        self._begun = False
+        self._askers = Askers("plan-listing", _AT_ONCE)
 
     async def ask(self, wanted: Mapping[Ask, SeriesName]) -> Answers:
         """The listings that can be had in time, and of the others the reason. Raises nothing."""
@@ -65,24 +63,7 @@ class Listings:
         return Answers(found, missing)
 
     def _begin(self, series: SeriesName, need: Need) -> Future[Listing]:
-        if not self._begun:
-            self._begun = True
-            for number in range(_AT_ONCE):
-                # Not an executor: the interpreter would wait at its end for a terminal that does not answer.
-                threading.Thread(target=self._run, name=f"plan-listing-{number}", daemon=True).start()
-        future: Future[Listing] = Future()
-        self._jobs.put((future, series, need))
-        return future
-
-    def _run(self) -> None:
-        while True:
-            future, series, need = self._jobs.get()
-            if not future.set_running_or_notify_cancel():
-                continue
-            try:
-                future.set_result(self._provider.list(series, need))
-            except Exception as error:  # noqa: BLE001 - told and logged by who waits for it
-                future.set_exception(error)
+        return self._askers.begin(lambda: self._provider.list(series, need))
 
 
 def plan_view(provider: Provider, slots: int) -> type[View]:
@@ -94,6 +75,9 @@ def plan_view(provider: Provider, slots: int) -> type[View]:
 
         async def post(self, request: web.Request) -> web.Response:
             backtest = await read_backtest(request)
+            # What is not over yet comes live and asks the provider for nothing.
+            now = dt.datetime.now(dt.UTC)
+            backtest = replace(backtest, end=max(history_end(backtest, entry, now) for entry in backtest.series))
             refusals = {
                 name: why
                 for name, _ in backtest.members()

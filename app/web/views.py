@@ -3,49 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import datetime as dt
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import Any
 
 import orjson
 from aiohttp import web
 from faust.web import View
 
-from app.domain.records import BacktestRecord
+from app.domain.live_request import subscription, to_write
 from app.domain.request import Backtest
 from app.domain.schema import RECORDS, Asset
-from app.domain.status import receipts_wanted, status
+from app.domain.status import receipts_wanted
 from app.errors import Conflict, InvalidRequest
-from app.kafka.index import Index
-from app.kafka.live_index import LiveIndex
-from app.provider import Provider
 from app.web.bodies import json_answer, read_backtest
-from app.web.changes import Changes
+from app.web.front import Front
+from app.web.live import live_routes
 from app.web.plan import plan_view
 from app.web.problems import problem
-
-#: A decision usually shows within milliseconds; a new owner of ``requests`` needs seconds.
-DECISION_WAIT = 2.0
-
-Publish = Callable[[bytes, bytes], Awaitable[int]]
-
-
-@dataclass(frozen=True)
-class Front:
-    """What the views need: the indexes, a way to publish on ``requests`` that gives the message's offset, and for plans
-    the provider and how many requests it takes at once."""
-
-    index: Index
-    live: LiveIndex
-    changes: Changes
-    publish: Publish
-    provider: Provider
-    slots: int
-
-    def status(self, record: BacktestRecord) -> dict[str, Any]:
-        """A backtest as it stands now."""
-        return status(record, self.index.checkpoint, dt.datetime.now(dt.UTC), self.provider.limits)
 
 
 def routes(front: Front) -> dict[str, type[View]]:
@@ -57,6 +29,7 @@ def routes(front: Front) -> dict[str, type[View]]:
         "/plan": plan_view(front.provider, front.slots),
         "/backtests/{backtest_id}": _backtest(front),
         "/schemas": _schemas(),
+        **live_routes(front),
     }
 
 
@@ -113,7 +86,7 @@ def _schemas() -> type[View]:
 async def submit(front: Front, backtest: Backtest) -> web.Response:
     """Publish a request, wait for its decision, and answer 202 with its ``Location``, or raise ``Conflict``."""
     offset = await front.publish(backtest.backtest_id.encode(), orjson.dumps(backtest.as_json()))
-    decided = await front.changes.until(lambda: front.index.position >= offset, DECISION_WAIT)
+    decided = await front.decided(offset)
     location = {"Location": f"/backtests/{backtest.backtest_id}"}
     if not decided:
         # It is durably on the topic and will be decided as soon as the topic has an owner again.
@@ -121,6 +94,9 @@ async def submit(front: Front, backtest: Backtest) -> web.Response:
         return json_answer(body, 202, location)
     record = front.index.backtest(backtest.backtest_id)
     if record is None:
+        if backtest.live:
+            # Perhaps for a live topic that stands with other hours, which this raises.
+            to_write((subscription(name, offset, entry) for name, entry in backtest.members()), front.live.subscription)
         raise InvalidRequest.of("", "the request was not accepted; requests.dlq says why")
     if record.backtest.hash != backtest.hash:
         raise Conflict(backtest.backtest_id)

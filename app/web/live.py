@@ -1,0 +1,158 @@
+"""Live subscriptions over HTTP: asking for them, telling how they are, ending them."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import logging
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+import orjson
+from aiohttp import web
+from faust.web import View
+
+from app.domain.contract_filter import ContractFilter
+from app.domain.listed import unlisted
+from app.domain.listing import Need
+from app.domain.live_request import SUBSCRIBE, UNSUBSCRIBE, LiveRequest, parse_subscribe, to_write
+from app.domain.schema import Asset
+from app.domain.series import SeriesName
+from app.errors import InvalidRequest, PlatformError
+from app.provider import Provider
+from app.web.asking import Askers
+from app.web.bodies import json_answer, read_json
+from app.web.front import Front
+from app.web.problems import problem
+
+logger = logging.getLogger(__name__)
+
+#: Expirations whose strikes are looked up, and seconds that the provider is waited for.
+MOST_EXPIRATIONS, LISTINGS_WAIT = 20, 2.0
+_AT_ONCE = 2
+
+
+def live_routes(front: Front) -> dict[str, type[View]]:
+    """Path to view."""
+    return {
+        "/live/stock": _subscribe(front, "stock"),
+        "/live/option": _subscribe(front, "option"),
+        "/live": _all(front),
+        "/live/{topic}": _one(front),
+    }
+
+
+def _subscribe(front: Front, asset: Asset) -> type[View]:
+    listed = Listed(front.provider)
+
+    class Subscribe(View):
+        """Subscribe to live series of one asset."""
+
+        async def post(self, request: web.Request) -> web.Response:
+            body = await read_json(request)
+            asked = parse_subscribe(body, dt.datetime.now(dt.UTC), asset=asset)
+            if asset == "option":
+                await listed.check(asked, body.get("contracts"))
+            return await subscribe(front, asked)
+
+    return Subscribe
+
+
+def _all(front: Front) -> type[View]:
+    class AllLive(View):
+        """All live topics that are subscribed to."""
+
+        async def get(self, request: web.Request) -> web.Response:
+            standing = front.live.subscriptions()
+            return json_answer([front.live_status(standing[topic]) for topic in sorted(standing)])
+
+    return AllLive
+
+
+def _one(front: Front) -> type[View]:
+    class OneLive(View):
+        """One live topic."""
+
+        async def get(self, request: web.Request, topic: str) -> web.Response:
+            one = front.live.subscription(topic)
+            return _unknown(topic) if one is None else json_answer(front.live_status(one))
+
+        async def delete(self, request: web.Request, topic: str) -> web.Response:
+            if front.live.subscription(topic) is None:
+                return _unknown(topic)
+            offset = await front.publish(topic.encode(), orjson.dumps({UNSUBSCRIBE: topic}))
+            # Whoever else ends it at the same time, it has ended once this is decided.
+            ended = await front.decided(offset)
+            return json_answer({"topic": topic, "state": "ended" if ended else "ending"}, 202)
+
+    return OneLive
+
+
+async def subscribe(front: Front, asked: LiveRequest) -> web.Response:
+    """Publish a subscription, wait for its decision, and answer 202 with its series.
+
+    Raises ``HoursConflict`` when one of them stands with other hours.
+    """
+    offset = await front.publish(b"", orjson.dumps({SUBSCRIBE: asked.canonical()}))
+    wanted = asked.subscriptions(offset)
+    if await front.decided(offset):
+        # What stands says what became of it: nothing is left to write once it was taken.
+        left = {one.topic for one in to_write(wanted, front.live.subscription)}
+        standing = {one.topic: front.live.subscription(one.topic) for one in wanted}
+        if any(standing[topic] is not None for topic in left):
+            raise InvalidRequest.of("", "the request was not accepted; requests.dlq says why")
+        series = [
+            {**front.live_status(standing[one.topic] or one), **({"state": "ended"} if one.topic in left else {})}
+            for one in wanted
+        ]
+    else:
+        # It is durably on the topic and will be decided as soon as the topic has an owner again.
+        series = [front.live_status(one) for one in wanted]
+    return json_answer({"series": series}, 202)
+
+
+class Listed:
+    """Looks up whether the contracts that a request names are there. Deciding asks nobody: this is for those who
+    wait for an answer, and a provider that gives none in time leaves the request as it is."""
+
+    def __init__(self, provider: Provider, wait: float = LISTINGS_WAIT) -> None:
+        self._provider = provider
+        self._wait = wait
+        self._askers = Askers("live-listing", _AT_ONCE)
+
+    async def check(self, asked: LiveRequest, contracts: Mapping[str, Any] | None) -> None:
+        """Raise ``InvalidRequest`` naming what is not listed; ``contracts`` are the request's as they came."""
+        name = SeriesName(asked.asset, asked.symbols[0], asked.schema, asked.interval, None)
+        raw = None if contracts is None else ContractFilter.model_validate(contracts)
+        filters = asked.contracts
+        days = filters.expirations[:MOST_EXPIRATIONS] if filters is not None and filters.strikes else ()
+        calls: list[Callable[[], Any]] = [partial(self._provider.list, name, Need("expirations"))]
+        calls += [partial(self._provider.strikes, name, day) for day in days]
+        futures = [asyncio.wrap_future(self._askers.begin(call)) for call in calls]
+        try:
+            await asyncio.wait(futures, timeout=self._wait)
+        finally:
+            for future in futures:
+                future.cancel()
+        expirations, *strikes = [_answer(future) for future in futures]
+        known = {day: found for day, found in zip(days, strikes, strict=True) if found is not None}
+        problems = unlisted(name.symbol, raw, expirations, known)
+        if problems:
+            raise InvalidRequest(problems)
+
+
+def _answer(future: asyncio.Future[Any]) -> Any:
+    """What the provider listed, None when it did not answer."""
+    if not future.done() or future.cancelled():
+        return None
+    error = future.exception()
+    if error is None:
+        return future.result()
+    if not isinstance(error, PlatformError):
+        logger.error("a listing failed", exc_info=error)
+    return None
+
+
+def _unknown(topic: str) -> web.Response:
+    return problem(404, f"there is no live topic {topic!r}")
