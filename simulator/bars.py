@@ -5,7 +5,8 @@ hour. A bar covers ``[stamp, stamp + interval)``, and nothing after ``end_time``
 whose window ended at 09:36:00 has an empty bar there, in a stock that trades every second. Hence bars of whatever
 interval over the same window hold the same trades.
 
-A bar without a trade has zeros (shown as ``0.0``, as recorded) and carries the vwap on.
+A bar without a trade has zeros (shown as ``0.0``, as recorded) and carries the vwap on, which is that of all the
+session's trades so far.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import numpy as np
 
 from app.domain import sessions
 from simulator import tape as tapes
+from simulator import ticks
 from simulator.digits import Ints
 from simulator.instruments import Instrument
 from simulator.tables import Integers, Prices, Stamps, Table
@@ -42,14 +44,17 @@ def session_bars(stock: Instrument, session: sessions.Session, window: Window, n
     # The regular tape is enough for a half-day's default window too: nothing trades after an early close.
     regular = window.within(session.open, sessions.CLOSE)
     tape = tapes.regular(stock, session) if regular else tapes.extended(stock, session)
+    begin = int(np.searchsorted(tapes.extended(stock, session).ms, tape.ms[0])) if len(tape.ms) else 0
+    vwap = ticks.vwap(stock, session)[begin:]
     end = window.end
     if now is not None:
         end = min(end, now)
         tape = tape.until(now)
-    return _table(session.date, tape, Window(window.start, end, window.interval))
+    return _table(session.date, tape, vwap, Window(window.start, end, window.interval))
 
 
-def _table(date: dt.date, tape: Tape, window: Window) -> Table:
+def _table(date: dt.date, tape: Tape, vwap: Ints, window: Window) -> Table:
+    """``vwap``: at each record of the tape."""
     rows = max((window.end - window.start) // window.interval + 1, 0)
     stamps = window.start + np.arange(rows, dtype=np.int64) * window.interval
     edges = np.searchsorted(tape.ms, np.append(stamps, window.end + 1))
@@ -78,7 +83,7 @@ def _table(date: dt.date, tape: Tape, window: Window) -> Table:
             **{name: Prices(tapes.units(code), tapes.decimals(code)) for name, code in codes.items()},
             "volume": Integers(spread(reduced(np.add, tape.volume), 0)),
             "count": Integers(spread(reduced(np.add, tape.count), 0)),
-            "vwap": Prices(100 * np.concatenate([[0], tape.vwap])[end], 2),
+            "vwap": Prices(100 * np.concatenate([[0], vwap])[end], 2),
         },
         rows,
     )

@@ -6,7 +6,6 @@ a grid of 10 ms). So bars of any interval, from 10 ms to an hour, are aggregated
 * The first second of a session trades at the day's open; the closing auction is one record exactly at the close
   (16:00:00.000, on half-days 13:00:00.000).
 * 04:00 to 09:30 and 16:00 to 20:00 trade sparsely; nothing trades after the close of a half-day.
-* ``vwap`` runs from the session's open at 09:30 on, through the after-hours; the early hours have one of their own.
 """
 
 from __future__ import annotations
@@ -44,8 +43,8 @@ _SHOWN[34:38] = 2
 
 @dataclass(frozen=True)
 class Tape:
-    """Records in the order of time. ``ms``: New York, since midnight. Prices are :func:`shown` codes, ``vwap`` cents,
-    ``volume`` shares, ``count`` trades."""
+    """Records in the order of time. ``ms``: New York, since midnight. Prices are :func:`shown` codes, ``volume``
+    shares, ``count`` trades."""
 
     ms: Ints
     open: Ints
@@ -54,7 +53,6 @@ class Tape:
     close: Ints
     volume: Ints
     count: Ints
-    vwap: Ints
 
     def until(self, ms: int) -> Tape:
         """What had traded by then, that moment included."""
@@ -92,11 +90,11 @@ def extended(stock: Instrument, session: sessions.Session) -> Tape:
     early = _hours(
         stock, session, day, _Hours(1, _second(PRE_OPEN), _second(session.open), day.previous_close, day.open)
     )
-    parts = [_with_vwap(early, None), core]
+    parts = [early, core]
     if not session.early:
         drift = round(day.close * (1 + 0.1 * stock.volatility * math.sin(session.date.toordinal())))
         late = _hours(stock, session, day, _Hours(2, _second(session.close) + 1, _second(POST_CLOSE), day.close, drift))
-        parts.append(_with_vwap(late, core))
+        parts.append(late)
     return Tape(*(np.concatenate([getattr(part, name) for part in parts]) for name in Tape.__dataclass_fields__))
 
 
@@ -109,19 +107,6 @@ class _Hours:
     end: int
     first: int
     last: int
-
-
-@dataclass(frozen=True)
-class _Records:
-    """A tape before its running average is known."""
-
-    ms: Ints
-    open: Ints
-    high: Ints
-    low: Ints
-    close: Ints
-    volume: Ints
-    count: Ints
 
 
 def _regular(stock: Instrument, session: sessions.Session, day: Day) -> Tape:
@@ -139,17 +124,18 @@ def _regular(stock: Instrument, session: sessions.Session, day: Day) -> Tape:
     auction = int(shown(np.int64(day.close), _scale(day.close)))  # type: ignore[arg-type]
     closing = max(int(_CLOSING_SHARE * day.count * stock.size), 1)
     last = (end * 1000, auction, auction, auction, auction, closing, 1 + day.count // 2000)
-    names = _Records.__dataclass_fields__
-    whole = _Records(*(np.append(getattr(records, name), value) for name, value in zip(names, last, strict=True)))
-    return _with_vwap(whole, None)
+    names = Tape.__dataclass_fields__
+    return Tape(*(np.append(getattr(records, name), value) for name, value in zip(names, last, strict=True)))
 
 
-def _hours(stock: Instrument, session: sessions.Session, day: Day, hours: _Hours) -> _Records:
+def _hours(stock: Instrument, session: sessions.Session, day: Day, hours: _Hours) -> Tape:
     seconds = hours.end - hours.begin
     rng = np.random.default_rng([stock.key, session.date.toordinal(), hours.stream])
     low, high = min(hours.first, hours.last), max(hours.first, hours.last)
     reach = max(int(0.2 * stock.volatility * high), 1)
-    limits = (max(low - reach, 1), high + reach)
+    # On the grid of what is shown: a price at a limit must not lose a decimal.
+    step = 100 if low - reach >= UNIT else 1
+    limits = (max((low - reach) // step * step, 1), -(-(high + reach) // step) * step)
     path = _path(rng, seconds, hours.first, hours.last, 0.3 * stock.volatility * high, *limits)
     count = _counts(rng, np.full(seconds, _EXTENDED_SHARE * day.count / seconds))
     return _trades(rng, stock, path, count, hours.begin, limits)
@@ -175,7 +161,7 @@ def _counts(rng: np.random.Generator, mean: Floats) -> Ints:
 
 def _trades(
     rng: np.random.Generator, stock: Instrument, path: Floats, counts: Ints, begin: int, limits: tuple[int, int]
-) -> _Records:
+) -> Tape:
     at = np.flatnonzero(counts)
     count = counts[at]
     step, scale = (100, 3) if limits[0] >= UNIT else (1, 4)
@@ -190,7 +176,7 @@ def _trades(
     lower = shown(np.maximum(np.minimum(begins, ends) - below, limits[0]), scale)
     high, low = np.maximum(first, last), np.minimum(first, last)
     lots = rng.random(len(at), dtype=np.float32)
-    return _Records(
+    return Tape(
         ms=(begin + at) * 1000 + rng.integers(0, 100, len(at), dtype=np.uint8).astype(np.int64) * 10,
         open=first,
         high=np.where(above > 0, np.maximum(high, higher), high),
@@ -207,19 +193,6 @@ def _displayed(rng: np.random.Generator, price: Ints, limits: tuple[int, int]) -
         return shown(np.clip(price, *limits), 4)
     kind = rng.integers(0, 256, len(price), dtype=np.uint8)
     return shown(np.clip(price + _BETWEEN[kind], *limits), _SHOWN[kind])
-
-
-def _with_vwap(records: _Records, after: Tape | None) -> Tape:
-    """The running volume-weighted price in cents, going on from that of the tape before, if one is given."""
-
-    def weighed(part: _Records | Tape) -> Ints:
-        return np.asarray(sum(units(getattr(part, name)) for name in ("open", "high", "low", "close")) * part.volume)
-
-    value, volume = weighed(records).cumsum(), records.volume.cumsum()
-    if after is not None:
-        value, volume = value + weighed(after).sum(), volume + after.volume.sum()
-    fields = {name: getattr(records, name) for name in records.__dataclass_fields__}
-    return Tape(**fields, vwap=(value + 200 * volume) // (400 * volume))
 
 
 @lru_cache(maxsize=8)

@@ -90,16 +90,8 @@ class Trades:
 @lru_cache(maxsize=6)  # 16 MB for a busy stock
 def trades(stock: Instrument, session: sessions.Session) -> Trades:
     """All trades from 04:00 to 20:00."""
-    tape = tapes.extended(stock, session)
-    rng = np.random.default_rng([stock.key, session.date.toordinal(), _STREAM])
-    first = np.cumsum(tape.count) - tape.count
-    record = np.repeat(np.arange(len(tape.ms), dtype=np.int32), tape.count)
-    exchange = _EXCHANGE[_bytes(rng, len(record))]
-    price = _prices(rng, tape, first, record, exchange)
-    made = np.zeros(len(record), dtype=np.bool_)
-    for at, code in _marks(rng, tape, first):
-        price[at], made[at] = code, True
-    size = _sizes(rng, tape, first, record, made)
+    tape, rng = tapes.extended(stock, session), _random(stock, session)
+    record, exchange, price, made, size = _sold(rng, tape)
     kind = np.where(_bytes(rng, len(record)) < 110, _SWEEP, 0).astype(np.uint8)
     kind[(size < 100) & ~made] += _ODD
     outside = (tape.ms < _ms(session.open)) | (tape.ms > _ms(session.close))
@@ -114,6 +106,39 @@ def trades(stock: Instrument, session: sessions.Session) -> Trades:
         price=price,
         record=record,
     )
+
+
+@lru_cache(maxsize=64)  # 0.3 MB for a busy stock
+def vwap(stock: Instrument, session: sessions.Session) -> Ints:
+    """The volume-weighted average price of all trades of the session so far, in cents, half of one up, at the end of
+    each record of :func:`simulator.tape.extended`. It runs from the open on, through the late hours; the early hours
+    have one of their own."""
+    tape = tapes.extended(stock, session)
+    _, _, price, _, size = _sold(_random(stock, session), tape)
+    first = np.cumsum(tape.count) - tape.count
+    value = np.add.reduceat(tapes.units(price) * size, first).cumsum()
+    volume = tape.volume.cumsum()
+    opened = int(np.searchsorted(tape.ms, _ms(session.open)))
+    if opened:
+        value[opened:] -= value[opened - 1]
+        volume[opened:] -= volume[opened - 1]
+    return np.asarray((2 * value + 100 * volume) // (200 * volume))
+
+
+def _random(stock: Instrument, session: sessions.Session) -> np.random.Generator:
+    return np.random.default_rng([stock.key, session.date.toordinal(), _STREAM])
+
+
+def _sold(rng: np.random.Generator, tape: Tape) -> tuple[Small, Codes, Ints, npt.NDArray[np.bool_], Small]:
+    """Of each trade its record, its exchange, its price, whether it makes one of the record's, and its size."""
+    first = np.cumsum(tape.count) - tape.count
+    record = np.repeat(np.arange(len(tape.ms), dtype=np.int32), tape.count)
+    exchange = _EXCHANGE[_bytes(rng, len(record))]
+    price = _prices(rng, tape, first, record, exchange)
+    made = np.zeros(len(record), dtype=np.bool_)
+    for at, code in _marks(rng, tape, first):
+        price[at], made[at] = code, True
+    return record, exchange, price, made, _sizes(rng, tape, first, record, made)
 
 
 def _marks(rng: np.random.Generator, tape: Tape, first: Ints) -> list[tuple[Ints, Ints]]:

@@ -116,6 +116,7 @@ class Stream:
             "subscriptions": [found.name for found in self._feed.subscriptions],
             "frames_sent": self._sent + (client.sent if client else 0),
             "events_lost": self._lost + (client.lost if client else 0),
+            "behind": self._feed.behind(moment),
             "unsent_bytes": client.unsent if client else 0,
             "link": self.link.state,
             "status": self.link.word,

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from app.domain import sessions
-from simulator import market, tape
+from simulator import market, tape, ticks
 from simulator.instruments import Instrument, instrument
 
 Rows = list[dict[str, str]]
@@ -80,10 +80,13 @@ def test_bars_below_a_second_aggregate_to_those_of_a_second(ohlc: Ohlc) -> None:
 
 
 def test_vwap_is_the_session_s_running_average_carried_through_empty_bars() -> None:
-    record = tape.regular(stock("QUIET"), session(DAY))
-    typical = sum(tape.units(column) for column in (record.open, record.high, record.low, record.close)) / 40_000
-    running = (typical * record.volume).cumsum() / record.volume.cumsum()
-    assert np.abs(record.vwap / 100 - running).max() <= 0.005 + 1e-9
+    made = ticks.trades(stock("QUIET"), session(DAY))
+    counted = made.ms >= 34_200_000
+    value = (tape.units(made.price) / 10_000 * made.size * counted).cumsum()
+    last = np.searchsorted(made.record, np.arange(made.record[-1] + 1), side="right") - 1
+    last = last[counted[last]]
+    running = value[last] / (made.size * counted).cumsum()[last]
+    assert np.abs(ticks.vwap(stock("QUIET"), session(DAY))[-len(last) :] / 100 - running).max() <= 0.005 + 1e-9
 
 
 def test_vwap_counts_from_the_open_when_the_window_starts_later(ohlc: Ohlc) -> None:
@@ -128,6 +131,13 @@ def test_every_record_is_consistent_and_within_the_day() -> None:
         assert (np.diff(record.ms) > 0).all()
 
 
+@pytest.mark.parametrize("symbol", ["AAPL", "F", "SYM7", "PENNY1"])
+def test_no_price_has_more_decimals_than_are_shown(symbol: str) -> None:
+    for day in sessions.sessions(dt.date(2024, 7, 1), dt.date(2024, 7, 12)):
+        made = ticks.trades(stock(symbol), day)
+        assert not (tape.units(made.price) % 10 ** (4 - tape.decimals(made.price))).any()
+
+
 def test_the_closing_auction_trades_at_the_close(ohlc: Ohlc) -> None:
     assert ohlc("QUIET", date="20240311", interval="1s")[-1]["timestamp"] == "2024-03-11T16:00:00"
     assert int(ohlc("QUIET", date="20240311", interval="1s")[-1]["count"]) > 0
@@ -150,15 +160,15 @@ def test_nothing_trades_after_an_early_close_in_the_late_hours_either(ohlc: Ohlc
 
 def test_vwap_runs_on_through_the_late_hours_and_begins_anew_at_the_open() -> None:
     core, whole = (make(stock("TSLA"), session(DAY)) for make in (tape.regular, tape.extended))
+    vwap = ticks.vwap(stock("TSLA"), session(DAY))
     late = whole.ms > 57_600_000
     early = whole.ms < 34_200_000
-    assert (whole.vwap[~late & ~early] == core.vwap).all()
+    first = int(early.sum())
+    assert tape.units(whole.low)[first] / 100 <= vwap[first] <= tape.units(whole.high)[first] / 100
     assert late.sum() > 100
     # The late hours trade little: they cannot move the day's average by more than their share of its volume.
-    assert (
-        np.abs(whole.vwap[late] - core.vwap[-1]).max()
-        < 0.05 * core.vwap[-1] * whole.volume[late].sum() / core.volume.sum()
-    )
+    close = vwap[~late][-1]
+    assert np.abs(vwap[late] - close).max() < 0.05 * close * whole.volume[late].sum() / core.volume.sum()
 
 
 @pytest.mark.parametrize("date", ["2024-03-08", "2024-03-11", "2023-11-03", "2023-11-06"])
