@@ -76,7 +76,7 @@ def decide(
                 if name in body:
                     raise InvalidRequest.of(name, "is not served by this version")
             if SUBSCRIBE in body:
-                return _subscribe(body, offset, now, standing)
+                return _subscribe(body, offset, standing)
             if UNSUBSCRIBE in body:
                 return _unsubscribe(body, standing)
         return _backtest(body, offset, now, known, standing)
@@ -95,9 +95,9 @@ def _backtest(body: Mapping[str, Any], offset: int, now: dt.datetime, known: Kno
     return Repeated(backtest.backtest_id)
 
 
-def _subscribe(body: Mapping[str, Any], offset: int, now: dt.datetime, standing: Standing) -> Subscribed:
+def _subscribe(body: Mapping[str, Any], offset: int, standing: Standing) -> Subscribed:
     _alone(body, SUBSCRIBE)
-    asked = parse_subscribe(body[SUBSCRIBE], now, f"{SUBSCRIBE}.").subscriptions(offset)
+    asked = parse_subscribe(body[SUBSCRIBE], f"{SUBSCRIBE}.").subscriptions(offset)
     return Subscribed(tuple(one.topic for one in asked), to_write(asked, standing))
 
 

@@ -80,11 +80,11 @@ def why_not_live(record: RecordType, interval: Interval | None) -> FieldProblem 
     return None
 
 
-def parse_subscribe(body: object, now: dt.datetime, at: str = "", asset: Asset | None = None) -> LiveRequest:
+def parse_subscribe(body: object, at: str = "", asset: Asset | None = None) -> LiveRequest:
     """Check what is to be subscribed to and bring it into its canonical form.
 
-    ``at`` is put before the fields in errors; ``asset`` is what the endpoint says; ``now`` (aware) tells which
-    contracts have expired. Raises ``InvalidRequest`` naming every field that is wrong.
+    ``at`` is put before the fields in errors; ``asset`` is what the endpoint says. Contracts that have expired pass: a
+    terminal may replay a day of the past. Raises ``InvalidRequest`` naming every field that is wrong.
     """
     if not isinstance(body, Mapping):
         field = at.removesuffix(".")
@@ -99,7 +99,7 @@ def parse_subscribe(body: object, now: dt.datetime, at: str = "", asset: Asset |
         raw = SeriesFields.model_validate(clean)
     except ValidationError as error:
         raise refused(error, _FIELDS, put=at) from None
-    return _Check(raw, at).request(now)
+    return _Check(raw, at).request()
 
 
 def parse_unsubscribe(topic: object) -> str:
@@ -151,7 +151,7 @@ class _Check(Check):
         self.raw = raw
         self.at = at
 
-    def request(self, now: dt.datetime) -> LiveRequest:
+    def request(self) -> LiveRequest:
         raw, at = self.raw, self.at
         asset = self.choice(f"{at}asset", raw.asset, tuple(dict.fromkeys(a for a, _ in RECORDS)))
         symbols: tuple[str, ...] = ()
@@ -162,7 +162,7 @@ class _Check(Check):
                 self.wrong(f"{at}tickers", f"{len(symbols)} series are more than {MAX_SERIES}; split the request")
         elif asset == "option":
             symbols = self.root(at, raw)
-            contracts = self._contracts(raw, now)
+            contracts = check_contracts(raw.contracts, f"{at}contracts", self.wrong)
         schema = self.choice(f"{at}schema", raw.schema_, LIVE_SCHEMAS)
         interval = None
         if asset is not None and schema is not None:
@@ -177,10 +177,3 @@ class _Check(Check):
         if self.problems:
             raise InvalidRequest(self.problems)
         return LiveRequest(asset, symbols, schema, interval, contracts, *regular(start_time, end_time))
-
-    def _contracts(self, raw: SeriesFields, now: dt.datetime) -> Contracts:
-        found = check_contracts(raw.contracts, f"{self.at}contracts", self.wrong)
-        today = now.astimezone(sessions.NEW_YORK).date()
-        if found.expirations and found.expirations[-1] < today:
-            self.wrong(f"{self.at}contracts.expirations", f"all of them have expired before today, {today}")
-        return found

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import datetime as dt
 import logging
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -51,7 +50,7 @@ def _subscribe(front: Front, asset: Asset) -> type[View]:
 
         async def post(self, request: web.Request) -> web.Response:
             body = await read_json(request)
-            asked = parse_subscribe(body, dt.datetime.now(dt.UTC), asset=asset)
+            asked = parse_subscribe(body, asset=asset)
             if asset == "option":
                 await listed.check(asked, body.get("contracts"))
             return await subscribe(front, asked)
