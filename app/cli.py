@@ -49,7 +49,8 @@ def local(
         settings,
         on_event=lambda line: say.print(line, markup=False),
         on_ready=lambda found: say.print(
-            f"ready: web {found.web}  kafka {found.kafka}  registry {found.registry}  theta {found.theta_http}"
+            f"ready: web {found.web}  kafka {found.kafka}  registry {found.registry}  theta {found.theta_http} "
+            f"{found.theta_ws}"
         ),
     )
 

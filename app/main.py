@@ -19,6 +19,7 @@ from aiohttp.web import AppRunner
 from aiokafka.errors import KafkaError
 from faust.exceptions import ProducerSendError
 
+from agents.live import live_agent
 from agents.requests import requests_agent
 from agents.series import series_agent
 from app.avro.encode import frame
@@ -34,8 +35,11 @@ from app.kafka.config import MAX_MESSAGE_BYTES, check_brokers
 from app.kafka.index import Index
 from app.kafka.live_index import LiveIndex
 from app.kafka.topics import BACKTESTS, PROGRESS, REQUESTS, SERIES, Topics, control_topics
+from app.live.deps import LiveDeps
+from app.live.feed import LiveFeed
+from app.live.tenure import HEALERS
 from app.provider import Provider
-from app.providers import provider_of
+from app.providers import provider_of, streamed_provider_of
 from app.settings import Role, Settings
 from app.web.changes import Changes
 from app.web.front import Front
@@ -129,7 +133,7 @@ def create_app(settings: Settings, role: Role) -> RoleApp:
     health.terminal = terminal.state
     app.starters.append(terminal.start)
     app.stoppers.append((terminal.stop,))
-    build = _coordinator if role == "coordinator" else _history
+    build = {"coordinator": _coordinator, "history": _history, "live": _live}[role]
     views |= build(app, settings, partitions, schema_ids, health, metrics)
     health.checks["group"] = lambda: _assignment(app)
 
@@ -201,6 +205,34 @@ def _history(
     return {}
 
 
+def _live(
+    app: RoleApp, settings: Settings, _partitions: dict[str, int], ids: dict[str, int], health: Health, metrics: Metrics
+) -> dict[str, Any]:
+    index = LiveIndex(settings)
+    provider, stream = streamed_provider_of(settings, HEALERS)
+    frames = {record.name: frame(ids[record.name]) for record in RECORDS.values()}
+    feed = LiveFeed(LiveDeps(settings, index, Topics(settings), provider, stream, frames))
+    app.starters += [index.start, index.catch_up, feed.start]
+    # The provider's connections first: the feed's stop waits for what is asked of them.
+    app.stoppers += [(provider.close, feed.stop), (index.stop,)]
+    live_agent(app, feed)
+    health.checks["index"] = lambda: _reading(index)
+    health.checks["feed"] = lambda: None if feed.alive else "nothing holds the feed"
+    stats = feed.deps.stats
+    metrics.counter("fdp_live_rows", "Rows committed to live topics by this process.", lambda: stats.rows)
+    metrics.counter("fdp_live_events", "Events that the stream brought.", lambda: stats.events)
+    metrics.counter("fdp_live_bad_frames", "Frames that were not as documented.", lambda: stats.bad_frames)
+    metrics.counter("fdp_live_commits", "Transactions of the feed.", lambda: stats.commits)
+    metrics.counter("fdp_live_connects", "Connections to the stream that were begun.", lambda: stats.connects)
+    metrics.gauge("fdp_live_owner", "Whether this process holds the feed.", lambda: feed.owned)
+    metrics.gauge("fdp_live_connected", "Whether the provider's link to its servers is up.", lambda: stats.connected)
+    metrics.gauge("fdp_live_series", "Live topics that are fed.", lambda: stats.series)
+    metrics.gauge("fdp_live_gaps_open", "Gaps that are not closed yet.", lambda: stats.gaps_open)
+    metrics.gauge("fdp_live_lag_seconds", "From a frame's arrival to its commit, the last.", lambda: stats.lag_seconds)
+    metrics.gauge("fdp_live_waiting_bytes", "Frames that wait to be taken.", lambda: stats.waiting_bytes)
+    return {}
+
+
 def _reading(index: Index | LiveIndex) -> str | None:
     if not index.alive:
         return "nothing reads the control logs"
@@ -210,7 +242,7 @@ def _reading(index: Index | LiveIndex) -> str | None:
 def _check_port(settings: Settings, role: Role) -> None:
     """Raise ``SettingError`` when somebody listens where this role's web server should."""
     port = settings.web_port_of(role)
-    name = "WEB_PORT" if role == "coordinator" else "HISTORY_WEB_PORT"
+    name = "WEB_PORT" if role == "coordinator" else f"{role.upper()}_WEB_PORT"
     try:
         # As the server itself will bind it; the connections of a former one do not count as taken.
         socket.create_server((settings.web_host, port), family=_family(settings.web_host)).close()

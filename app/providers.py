@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from app.errors import SettingError
-from app.provider import Provider
+from app.provider import Provider, Stream, StreamedProvider
 from app.settings import Settings
 from app.theta.client import ThetaClient
+from app.theta.stream import ThetaStream
 
 
 def provider_of(settings: Settings, connections: int) -> Provider:
@@ -18,3 +19,9 @@ def provider_of(settings: Settings, connections: int) -> Provider:
 
         return FilesProvider(settings.files_dir)
     return ThetaClient(settings.theta_url, connections=connections, tier=settings.theta_tier)
+
+
+def streamed_provider_of(settings: Settings, connections: int) -> tuple[StreamedProvider, Stream]:
+    """The source of live events and of the history that mends them; files have no stream."""
+    client = ThetaClient(settings.theta_url, connections=connections, tier=settings.theta_tier)
+    return client, ThetaStream(settings.theta_ws_url)

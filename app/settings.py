@@ -19,8 +19,7 @@ from app.errors import SettingError
 
 Tier = Literal["free", "value", "standard", "pro"]
 Role = Literal["coordinator", "history", "live"]
-#: The roles that a worker without ``--role`` and local mode run.
-ROLES: tuple[Role, ...] = ("coordinator", "history")
+ROLES: tuple[Role, ...] = ("coordinator", "history", "live")
 
 #: Requests that the provider's account may have running at once, by tier (vendor page "Concurrent Requests").
 CONCURRENCY: Mapping[Tier, int] = {"free": 1, "value": 2, "standard": 4, "pro": 8}

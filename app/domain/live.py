@@ -196,7 +196,7 @@ class FeedState:
     """The feed as its owner last recorded it (key ``@feed`` of ``coverage``).
 
     ``state`` is ``connecting``, the terminal's own word (``CONNECTED``, ``DISCONNECTED`` …) or ``unreachable``;
-    ``clock`` the highest event time seen; ``since`` when the state began, ISO 8601.
+    ``clock`` the highest event time seen; ``since`` when the state began, ``at`` when this was recorded, ISO 8601.
     """
 
     state: str
@@ -204,6 +204,7 @@ class FeedState:
     clock: int | None = None
     reason: str | None = None
     connects: int = 0
+    at: str = ""
 
     def encode(self) -> bytes:
         body = {name: getattr(self, name) for name in self.__dataclass_fields__}

@@ -29,7 +29,8 @@ class Chunk:
     """One provider request: session dates and hours, all inclusive, and of an option which contracts.
 
     ``start_time`` and ``end_time`` are New York wall clock; None: the provider's regular hours. ``contracts`` has at
-    most one expiration (none: all of them) and at most one strike. ``rows`` is an estimate.
+    most one expiration (none: all of them) and at most one strike. ``rows`` is an estimate. ``as_streamed``: of
+    several feeds the one that the provider's live stream carries.
     """
 
     start: dt.date
@@ -38,6 +39,7 @@ class Chunk:
     start_time: dt.time | None = None
     end_time: dt.time | None = None
     contracts: Contracts | None = None
+    as_streamed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,10 +14,10 @@ import time
 from collections import deque
 from dataclasses import replace
 
+from app.domain.retry import Attempt, again
 from app.domain.rows import Rows
 from app.domain.sizes import MOST_ROWS, step_bytes
 from app.errors import ProviderBusy, ProviderError, RequestTooLarge
-from app.history.retry import Attempt, again
 from app.history.slots import Slots
 from app.history.work import Fetched, ListingWork, SeriesFetch, StepWork, Work, assemble, kept
 from app.provider import Provider

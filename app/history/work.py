@@ -17,11 +17,11 @@ from app.domain.listing import Listing, Need
 from app.domain.plan import Chunk, Plan, Step
 from app.domain.planning import needs, needs_whole_days, plan_series
 from app.domain.records import SeriesRecord, SessionCounts
+from app.domain.retry import Attempt
 from app.domain.rows import Rows
 from app.domain.sizes import step_bytes
 from app.domain.times import new_york_days
 from app.errors import PlatformError
-from app.history.retry import Attempt
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from app.errors import LogError, TopicGone
 from app.kafka.log import reader_config
@@ -27,32 +28,64 @@ def read_range(
 
     Raises ``TopicGone`` when the topic ends before, ``LogError`` when nothing comes for ``timeout`` seconds.
     """
+    with _consumer(settings, topic) as consumer:
+        for messages in _messages(consumer, topic, partition, start, end, timeout):
+            yield [message.value() for message in messages]
+
+
+def read_window(
+    settings: Settings, topic: str, begin: int, stop: int, end: int, *, timeout: float = 30.0
+) -> Iterator[list[bytes]]:
+    """The values of the rows with event times from ``begin`` to ``stop`` (milliseconds since 1970, both included)
+    that lie before offset ``end``, in batches, in the order of the topic.
+
+    Rows that were added later stand behind younger ones, so everything from the first row that is not older than
+    ``begin`` is looked at. Raises as ``read_range`` does.
+    """
+    with _consumer(settings, topic) as consumer:
+        (found,) = consumer.offsets_for_times([TopicPartition(topic, 0, begin)], timeout=timeout)
+        if found.error is not None:
+            raise KafkaException(found.error)
+        # Where there is no such row the broker answers with the end.
+        if not 0 <= found.offset < end:
+            return
+        for messages in _messages(consumer, topic, 0, found.offset, end, timeout):
+            yield [message.value() for message in messages if begin <= message.timestamp()[1] <= stop]
+
+
+@contextmanager
+def _consumer(settings: Settings, topic: str) -> Iterator[Consumer]:
     consumer = Consumer(reader_config(settings) | FAST | {"auto.offset.reset": "earliest"})
     try:
-        consumer.assign([TopicPartition(topic, partition, start)])
-        deadline = time.monotonic() + timeout
-        at = start
-        while at < end:
-            messages = consumer.consume(10_000, 0.2)
-            values: list[bytes] = []
-            for message in messages:
-                error = message.error()
-                if error is None:
-                    at = message.offset() + 1
-                    if message.offset() < end:
-                        values.append(message.value())
-                elif error.code() == KafkaError._PARTITION_EOF:
-                    if message.offset() < end:
-                        raise TopicGone(topic)
-                    at = end
-                else:
-                    raise KafkaException(error)
-            if values:
-                deadline = time.monotonic() + timeout
-                yield values
-            elif time.monotonic() > deadline:
-                raise LogError(f"{topic} could not be read up to offset {end} within {timeout:.0f} s")
+        yield consumer
     except KafkaException as error:
         raise LogError(f"{topic} could not be read: {error.args[0].str()}") from None
     finally:
         consumer.close()
+
+
+def _messages(
+    consumer: Consumer, topic: str, partition: int, start: int, end: int, timeout: float
+) -> Iterator[list[Message]]:
+    consumer.assign([TopicPartition(topic, partition, start)])
+    deadline = time.monotonic() + timeout
+    at = start
+    while at < end:
+        found: list[Message] = []
+        for message in consumer.consume(10_000, 0.2):
+            error = message.error()
+            if error is None:
+                at = message.offset() + 1
+                if message.offset() < end:
+                    found.append(message)
+            elif error.code() == KafkaError._PARTITION_EOF:
+                if message.offset() < end:
+                    raise TopicGone(topic)
+                at = end
+            else:
+                raise KafkaException(error)
+        if found:
+            deadline = time.monotonic() + timeout
+            yield found
+        elif at < end and time.monotonic() > deadline:
+            raise LogError(f"{topic} could not be read up to offset {end} within {timeout:.0f} s")

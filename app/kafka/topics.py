@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from confluent_kafka import KafkaError, KafkaException, TopicCollection
+from confluent_kafka import KafkaError, KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
 
 from app.errors import LogError
@@ -78,6 +78,11 @@ def data_topic(name: str) -> TopicSpec:
     return TopicSpec(name, 1, config)
 
 
+def live_topic(name: str) -> TopicSpec:
+    """A live topic: kept like a data topic, for a replay's events are old; the platform trims it by its own clock."""
+    return data_topic(name)
+
+
 class Topics:
     """Making, finding and deleting topics. Threads may share it."""
 
@@ -143,6 +148,18 @@ class Topics:
                 if error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
                     raise LogError(f"topic {name} could not be deleted: {error.args[0].str()}") from None
         self._await(lambda: not self.existing(wanted), timeout, f"topics {wanted[:3]} to leave the metadata")
+
+    def trim(self, before: Mapping[str, int], timeout: float = 30.0) -> None:
+        """Delete the records of each topic that lie before an offset; a topic that is not there is fine."""
+        if not before:
+            return
+        places = [TopicPartition(name, 0, offset) for name, offset in before.items()]
+        for place, future in self._admin.delete_records(places).items():
+            try:
+                future.result(timeout)
+            except KafkaException as error:
+                if error.args[0].code() not in (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError.OFFSET_OUT_OF_RANGE):
+                    raise LogError(f"topic {place.topic} could not be trimmed: {error.args[0].str()}") from None
 
     def existing(self, names: Iterable[str]) -> set[str]:
         """Which of these topics are there. Asks for these alone: a cluster may hold ten thousand."""

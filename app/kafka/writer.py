@@ -38,7 +38,8 @@ Mark = Callable[[int], None]
 class TransactionalWriter:
     """A producer under a transactional id. Not for several threads."""
 
-    def __init__(self, settings: Settings, transactional_id: str) -> None:
+    def __init__(self, settings: Settings, transactional_id: str, *, linger_ms: int = 5) -> None:
+        """``linger_ms``: how long a record waits for company; for who does not commit at once."""
         self.transactional_id = transactional_id
         self._fatal: str | None = None
         self._on_stall: Callable[[], None] = lambda: None
@@ -49,7 +50,7 @@ class TransactionalWriter:
             | {
                 "transactional.id": transactional_id,
                 "transaction.timeout.ms": TRANSACTION_TIMEOUT * 1000,
-                "linger.ms": 5,
+                "linger.ms": linger_ms,
                 "compression.type": "lz4",
                 "queue.buffering.max.messages": _QUEUE,
                 "message.max.bytes": MAX_MESSAGE_BYTES,

@@ -2,7 +2,7 @@
 
 ```
 broker ────┐
-           ├──> coordinator, history     started once both answer
+           ├──> coordinator, history, live     started once both answer
 registry ──┘
 simulator                                started at once, like the two above
 ```
@@ -46,7 +46,7 @@ class Endpoints:
     kafka: str
     registry: str
     theta_http: str
-    theta_ws: str | None = None
+    theta_ws: str
 
     def as_json(self, pids: Mapping[str, int]) -> dict[str, Any]:
         """The contents of endpoints.json; a service that was not started here has no pid."""
@@ -156,6 +156,8 @@ class LocalPlatform:
             tier = given.theta_tier if given.is_set("theta_tier") else None
             simulator = SimulatedTerminal(state, ports, environment_of(given), tier)
             values["theta_url"] = simulator.url
+            if not given.is_set("theta_ws_url"):
+                values["theta_ws_url"] = simulator.ws_url
             services.append(simulator.service())
         # model_copy marks what it updates as given, so that environment_of hands it on.
         self._settings = chosen = given.model_copy(update=values)
@@ -164,6 +166,7 @@ class LocalPlatform:
             kafka=chosen.kafka_bootstrap_servers,
             registry=chosen.schema_registry_url,
             theta_http=chosen.theta_url,
+            theta_ws=chosen.theta_ws_url,
         )
         return services + [role_service(role, chosen, state) for role in ROLES]
 

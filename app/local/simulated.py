@@ -1,7 +1,12 @@
-"""The simulator in the terminal's place, as a process of its own."""
+"""The simulator in the terminal's place, as a process of its own.
+
+Its stream replays sessions of the last weeks back to back, day and night, so that there is something to see at any
+hour; its history is that of the real calendar. Where the replay is follows from when it began, which is remembered.
+"""
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from collections.abc import Mapping
 
@@ -11,6 +16,9 @@ from app.local.state import StateDir
 
 NAME = "simulator"
 _READY_FILE = "ready.json"
+_REPLAY_FILE = "replay.json"
+#: Calendar days before the folder's first start at which the replay begins.
+_BACK = 28
 
 
 class SimulatedTerminal:
@@ -21,12 +29,19 @@ class SimulatedTerminal:
         self._ready_file = state.folder(NAME) / _READY_FILE
         self._environment = environment
         self._tier = tier
+        self._state = state
         self._port = ports.port(NAME)
+        self._ws_port = ports.port(f"{NAME}_ws")
 
     @property
     def url(self) -> str:
         """The base URL of its REST API."""
         return f"http://{LOOPBACK}:{self._port}"
+
+    @property
+    def ws_url(self) -> str:
+        """The URL of its WebSocket."""
+        return f"ws://{LOOPBACK}:{self._ws_port}/v1/events"
 
     def service(self) -> Service:
         return Service(
@@ -42,8 +57,16 @@ class SimulatedTerminal:
     def _prepare(self) -> list[str]:
         self._ready_file.unlink(missing_ok=True)  # the former process's word does not count
         tier = ("--tier", self._tier) if self._tier else ()
-        arguments = ("--http-port", str(self._port), "--ready-file", str(self._ready_file), *tier)
-        return [*PROGRAM, "simulator", *arguments]
+        ports = ("--http-port", str(self._port), "--ws-port", str(self._ws_port))
+        return [*PROGRAM, "simulator", *ports, "--ready-file", str(self._ready_file), *tier, *self._replay()]
+
+    def _replay(self) -> tuple[str, ...]:
+        kept = self._state.read(_REPLAY_FILE)
+        if not {"date", "epoch"} <= kept.keys():
+            now = dt.datetime.now(dt.UTC)
+            kept = {"date": (now.date() - dt.timedelta(days=_BACK)).isoformat(), "epoch": now.isoformat()}
+            self._state.write(_REPLAY_FILE, kept)
+        return ("--replay", kept["date"], "--epoch", kept["epoch"])
 
     def _is_ready(self) -> bool:
         try:

@@ -9,6 +9,7 @@ DIR/logs/             one file a service
 DIR/kafka/            the broker's settings and its data
 DIR/registry/         the registry's database
 DIR/simulator/        the simulator's ready file
+DIR/replay.json       where the simulator's stream began
 DIR/tmp/              scratch, emptied at each start
 ```
 """

@@ -9,10 +9,13 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import BinaryIO, TypeVar, cast
 
 import httpx
+import numpy as np
 
+from app.domain.contracts import Packed
 from app.domain.limits import Limits
 from app.domain.listing import Listing, Need
 from app.domain.plan import Chunk
@@ -29,7 +32,7 @@ from app.errors import (
 )
 from app.theta.columns import to_rows
 from app.theta.limits import THETA_LIMITS, Tier, refusal_of_tier
-from app.theta.listings import to_listing, to_strikes
+from app.theta.listings import to_contracts, to_listing, to_strikes
 from app.theta.requests import listing_of, request_of
 
 NO_DATA = 472
@@ -102,6 +105,13 @@ class ThetaClient:
         """See ``Provider.list``."""
         found = self.get(*listing_of(series, need), lambda body: to_listing(_whole(body), series, need))
         return {} if found is None else found
+
+    def contracts(self, series: SeriesName, date: dt.date) -> Packed:
+        """See ``StreamedProvider.contracts``."""
+        # Whatever is quoted may trade.
+        quotes = replace(series, schema="quote")
+        found = self.get(*listing_of(quotes, Need("contracts", date)), lambda body: to_contracts(_whole(body), series))
+        return np.empty(0, dtype=np.int64) if found is None else found
 
     def strikes(self, series: SeriesName, expiration: dt.date) -> frozenset[int]:
         """See ``Provider.strikes``."""

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
+from app.domain.contracts import Packed, from_occ_parts
+from app.domain.kinds import RIGHTS
 from app.domain.listing import Listing, Need
 from app.domain.series import SeriesName
 from app.errors import BadTable
@@ -18,6 +21,7 @@ _TYPES = {
     "strike": pa.float64(),
     "right": pa.string(),
 }
+_RIGHTS = {word: i for i, right in enumerate(RIGHTS) for word in (right, right[0])}
 _COLUMNS = {
     "expirations": ("symbol", "expiration"),
     "strikes": ("symbol", "strike"),
@@ -42,6 +46,20 @@ def to_strikes(body: bytes, series: SeriesName) -> frozenset[int]:
     """The strikes in one answer, in thousandths of a dollar. Raises ``BadTable`` as ``to_listing`` does."""
     column = _table(body, series, _COLUMNS["strikes"]).column("strike")
     return frozenset(round(strike * 1000) for strike in pc.unique(column).to_pylist())
+
+
+def to_contracts(body: bytes, series: SeriesName) -> Packed:
+    """The contracts in one answer, packed and rising. Raises ``BadTable`` as ``to_listing`` does."""
+    table = _table(body, series, _COLUMNS["contracts"])
+    words = table.column("right").to_pylist()
+    if set(words) - set(_RIGHTS):
+        raise BadTable(f"column right holds {min(set(words) - set(_RIGHTS))!r}")
+    rights = np.array([_RIGHTS[word] for word in words], dtype=np.int8)
+    days = table.column("expiration").cast(pa.int32()).to_numpy()
+    try:
+        return np.unique(from_occ_parts(days, rights, table.column("strike").to_numpy()))
+    except ValueError as error:
+        raise BadTable(str(error)) from None
 
 
 def _table(body: bytes, series: SeriesName, names: tuple[str, ...]) -> pa.Table:

@@ -26,6 +26,8 @@ _ENDPOINTS: dict[Schema, str] = {
     "greeks": "greeks/all",
     "implied_volatility": "greeks/implied_volatility",
 }
+#: Stock streams are Nasdaq Basic; history of past days is the consolidated tape unless this is asked for.
+_STREAMED_VENUE = "nqb"
 #: Schemas whose endpoint takes an interval, ``tick`` for every change.
 _WITH_INTERVAL = frozenset({"ohlcv", "quote", "greeks", "implied_volatility"})
 
@@ -46,6 +48,8 @@ def request_of(series: SeriesName, chunk: Chunk) -> Request:
         params |= {"start_date": _day(chunk.start), "end_date": _day(chunk.end)}
     if chunk.contracts is not None:
         params |= _contracts(series, chunk)
+    if chunk.as_streamed and series.asset == "stock" and series.schema != "eod":
+        params["venue"] = _STREAMED_VENUE
     return f"/v3/{series.asset}/history/{_ENDPOINTS[series.schema]}", params
 
 

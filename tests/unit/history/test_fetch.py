@@ -20,7 +20,7 @@ from app.errors import (
 )
 from app.history import retry as retry_module
 from app.history.fetch import Fetcher, Observer
-from app.history.retry import FEW
+from app.domain.retry import FEW
 from tests.unit.history.fetching import (
     CHUNK_BYTES,
     CHUNK_ROWS,

@@ -1,0 +1,248 @@
+"""A live topic of bars, made from the trades of the stream.
+
+A bar is written once, when it is final. Bars over a gap are history's: when the feed is back, a new builder begins
+with the first bar that is wholly on the stream, and what a session had traded before comes from history too.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from app.avro.encode import encode
+from app.domain.live import LATENESS, GapCause, Subscription, iso
+from app.domain.live_bars import BarBuilder
+from app.domain.rows import Rows
+from app.domain.schema import INTERVAL_SECONDS
+from app.domain.spans import ceil_to_grid, floor_to_grid
+from app.domain.times import date_of, micros_of, new_york_days
+from app.kafka.topics import GAPS
+from app.live.clock import FeedClock
+from app.live.draft import Block, Draft
+from app.live.jobs import keys_of
+from app.live.series import Repair, Series
+
+Ints = npt.NDArray[np.int64]
+#: Trades that are gathered before they are merged, if no bar is due before.
+_GATHERED = 4096
+#: Bars that a gap names at the most.
+_NAMED = 100
+_VALUES = ("open", "high", "low", "close", "volume", "count")
+_FOR_EVER = 1 << 62
+
+Trades = tuple[Ints, Ints, npt.NDArray[np.float64], Ints, Ints]
+
+
+class BarSeries(Series):
+    """Bars of a stock, or of all contracts of a universe."""
+
+    what = "trade"
+
+    def __init__(self, sub: Subscription, prefix: bytes) -> None:
+        super().__init__(sub, prefix)
+        assert self.name.interval is not None
+        self._seconds = INTERVAL_SECONDS[self.name.interval]
+        self._builder: BarBuilder | None = None
+        self._trades: list[Trades] = []
+        self._gathered = 0
+        self._due = -1
+        self._late_before = 0
+        #: A seed that is to be asked for: the session, and the first instant that is the stream's.
+        self.seed_from: tuple[dt.date, int] | None = None
+        self.seed_under_way = False
+        self.seed_not_before = 0.0
+        #: Bars that were written and not yet compared, by time and contract.
+        self.written: dict[tuple[int, int], tuple[Any, ...]] = {}
+
+    # --- from the stream ------------------------------------------------------------------------------------
+
+    def accept(self, trades: Trades) -> None:
+        """Trades in the order of their arrival: times, contracts (0 for a stock), prices, sizes, conditions."""
+        if self._builder is None:
+            # The bars that they belong to are history's.
+            return
+        self._trades.append(trades)
+        self._gathered += len(trades[0])
+
+    def make(self, clock: FeedClock, mono: float, draft: Draft) -> None:
+        """Write the bars that are due."""
+        now = clock.now(mono)
+        if self._builder is None or now is None or (now < self._due and self._gathered < _GATHERED):
+            return
+        self._merge()
+        if now >= self._due:
+            self._write(self._builder.finish(now), draft)
+            self._due = self._next_due(now)
+
+    def break_off(self, why: GapCause, clock: FeedClock) -> None:
+        super().break_off(why, clock)
+        self._let_go()
+
+    def whole_from(self, clock: int) -> int:
+        return ceil_to_grid(super().whole_from(clock), self._seconds, self.sub.start_time)
+
+    def whole_again(self, end: int) -> None:
+        super().whole_again(end)
+        self._let_go()
+        self._builder = BarBuilder(self.name, self.sub.start_time, self.sub.end_time)
+        self._builder.drop_before(end)
+        self._due = -1
+        day = _date(end)
+        if end > micros_of(day, self.hours_begin):
+            self.seed_from = (day, end)
+            # Without what was traded before, the session's average would be wrong.
+            self._builder.withhold(end - 1, _FOR_EVER)
+
+    @property
+    def hours_begin(self) -> dt.time:
+        """When a session's hours begin."""
+        from app.domain import sessions
+
+        return self.sub.start_time or sessions.OPEN
+
+    def seeded(self, date: dt.date, until: int, found: list[tuple[int, int, float]]) -> None:
+        """What had traded in the session before ``until``."""
+        self.seed_under_way = False
+        if self._builder is None or self.seed_from != (date, until):
+            return
+        if found:
+            contracts, volumes, vwaps = zip(*found, strict=True)
+            self._builder.seed(contracts, date, volumes, vwaps)
+        self._builder.release(until - 1, _FOR_EVER)
+        self.seed_from, self._due = None, -1
+
+    # --- gaps -----------------------------------------------------------------------------------------------
+
+    @property
+    def busy(self) -> bool:
+        return super().busy or self.seed_from is not None
+
+    def open_gap(self, begin: int, end: int, why: GapCause, draft: Draft | None) -> Repair:
+        """A gap of bars goes from the begin of one to the begin of another."""
+        if why == "start":
+            begin = ceil_to_grid(begin + 1, self._seconds, self.sub.start_time)
+        else:
+            begin = floor_to_grid(begin, self._seconds, self.sub.start_time)
+        return super().open_gap(begin, max(begin, end), why, draft)
+
+    def asked_from(self, repair: Repair) -> int:
+        closing = micros_of(_date(repair.gap.end - 1), self.hours.windows(1)[0][1]) + 1000
+        return min(repair.gap.end, max(closing, repair.gap.begin)) + LATENESS
+
+    def ask(self, repair: Repair) -> int:
+        """A job is about to look for what a gap lacks: the offset up to which it may read the topic."""
+        repair.under_way = True
+        return self.end_offset
+
+    def add_repaired(self, repair: Repair, bars: Rows, present: Rows, repaired: int, draft: Draft) -> None:
+        """History's bars of a part of a gap, and those that the topic has there."""
+        there = {**_by_key(present), **{key: self.written[key] for key in _by_key(bars) if key in self.written}}
+        new, other = _compared(bars, there)
+        repair.gap = replace(repair.gap, repaired=repaired)
+        self._name(repair, other)
+        if len(new):
+            repair.gap = replace(repair.gap, rows=repair.gap.rows + len(new))
+
+            def placed(first: int, last: int) -> None:
+                before = repair.gap.offsets
+                repair.gap = replace(repair.gap, offsets=(before[0] if before else first, last + 1))
+
+            self._write(new, draft, placed)
+        if len(new) or other:
+            draft.late_records.append(lambda: (GAPS, self.topic.encode(), repair.gap.encode()))
+
+    def compared(self, begin: int, end: int, bars: Rows, draft: Draft) -> None:
+        """History's bars that begin in [``begin``, ``end``): what is missing is added, what differs is named."""
+        self.comparing, self.verified = False, end
+        new, other = _compared(bars, self.written)
+        self.written = {key: values for key, values in self.written.items() if key[0] >= end}
+        if not len(new) and not other:
+            return
+        stamps = new.timestamps.tolist() + [stamp for stamp, _ in other]
+        repair = super().open_gap(min(stamps), max(stamps) + self._seconds * 1_000_000, "silent", draft)
+        nothing = Rows.none(self.record)
+        self.add_repaired(repair, new, nothing, repair.gap.end, draft)
+        self._name(repair, other)
+        self.close_gap(repair, draft)
+
+    def comparable(self, end: int) -> int:
+        """Whole bars only."""
+        return floor_to_grid(end, self._seconds, self.sub.start_time)
+
+    # --- inside -----------------------------------------------------------------------------------------------
+
+    def _merge(self) -> None:
+        assert self._builder is not None
+        if self._trades:
+            columns = [np.concatenate(parts) for parts in zip(*self._trades, strict=True)]
+            self._builder.add(*columns)
+            self.late = self._late_before + self._builder.late
+            self._trades.clear()
+            self._gathered = 0
+
+    def _let_go(self) -> None:
+        """Bars that are not written yet are history's."""
+        self._late_before = self.late
+        self._builder = None
+        self._trades.clear()
+        self._gathered = 0
+        self.seed_from = None
+
+    def _next_due(self, now: int) -> int:
+        """When the next bar ends for good: each of the grid's moments, and the end of the hours."""
+        after = now - LATENESS + 1
+        moment = ceil_to_grid(after, self._seconds, self.sub.start_time)
+        closing = micros_of(_date(after), self.hours.windows(1)[0][1]) + 1000
+        return (min(moment, closing) if after <= closing else moment) + LATENESS
+
+    def _write(self, rows: Rows, draft: Draft, placed: Callable[[int, int], None] | None = None) -> None:
+        if not len(rows):
+            return
+        self.written |= _by_key(rows)
+        self.rows += len(rows)
+        last = int(rows.timestamps.max())
+        self.last = last if self.last is None else max(self.last, last)
+        block = Block(keys_of(rows), encode(rows, self.prefix), (rows.timestamps // 1000).tolist(), placed)
+        draft.add(self.topic, block, self._ended)
+
+    def _ended(self, offset: int) -> None:
+        self.end_offset = offset
+
+    def _name(self, repair: Repair, other: dict[tuple[int, int], dict[str, Any]]) -> None:
+        if other:
+            named = [*repair.gap.bars, *other.values()][:_NAMED]
+            repair.gap = replace(repair.gap, bars=tuple(named))
+
+
+def _date(micros: int) -> dt.date:
+    return date_of(int(new_york_days(np.array([micros], dtype=np.int64))[0]))
+
+
+def _by_key(rows: Rows) -> dict[tuple[int, int], tuple[Any, ...]]:
+    """Bars by time and contract (0 for a stock); the session's average, a sum of rounded numbers, does not count."""
+    contracts = [0] * len(rows) if rows.contracts is None else rows.contracts.tolist()
+    values = zip(*(rows.columns[name].tolist() for name in _VALUES), strict=True)
+    return dict(zip(zip(rows.timestamps.tolist(), contracts, strict=True), values, strict=True))
+
+
+def _compared(
+    bars: Rows, there: dict[tuple[int, int], tuple[Any, ...]]
+) -> tuple[Rows, dict[tuple[int, int], dict[str, Any]]]:
+    """History's bars that are not there, and with history's values those that are there otherwise."""
+    new, other = [], {}
+    for i, (key, values) in enumerate(_by_key(bars).items()):
+        found = there.get(key)
+        if found is None:
+            new.append(i)
+        elif found != values:
+            named: dict[str, Any] = {"timestamp": iso(key[0])}
+            if bars.contracts is not None:
+                row = bars.take(slice(i, i + 1))
+                named["contract"] = keys_of(row)[0].decode()  # type: ignore[union-attr]
+            other[key] = named | dict(zip(_VALUES, values, strict=True))
+    return bars.take(np.array(new, dtype=np.intp)), other

@@ -1,0 +1,51 @@
+"""The feed's clock: the highest event time over all subscriptions.
+
+Bars end and gaps begin and end by the market's time, not by this machine's: the stream may be a replay. While the
+stream is quiet but alive the clock goes on by itself, at the pace of a real one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+#: Seconds without an event after which the clock goes on by itself.
+QUIET = 5.0
+_SECOND = 1_000_000
+
+
+@dataclass(slots=True)
+class FeedClock:
+    """Times are UTC microseconds; ``mono`` is a monotonic clock's seconds.
+
+    ``latest``: the highest event time seen by this or, as recorded, by a former owner; ``events`` counts what was
+    seen on the present connection.
+    """
+
+    latest: int | None = None
+    moved: float = 0.0
+    events: int = 0
+
+    def restart(self, mono: float) -> None:
+        """A new connection, or a link that is back: what is quiet now was not yet quiet for long."""
+        self.events = 0
+        self.moved = mono
+
+    def recall(self, latest: int, age: float, mono: float) -> None:
+        """Go on from a former owner's clock, ``age`` seconds after it was recorded."""
+        self.latest = latest + round(max(age, 0.0) * _SECOND)
+        self.moved = mono
+
+    def advance(self, micros: int, count: int, mono: float) -> None:
+        """``count`` events have been seen, the latest at ``micros``."""
+        if self.events == 0 or self.latest is None or micros >= self.latest:
+            # The first event of a connection puts right what was only guessed while there was none.
+            self.latest = max(micros, self.latest) if self.events and self.latest is not None else micros
+            self.moved = mono
+        self.events += count
+
+    def now(self, mono: float) -> int | None:
+        """The market's time; None while nothing is known of it."""
+        if self.latest is None:
+            return None
+        quiet = mono - self.moved
+        return self.latest if quiet < QUIET else self.latest + round(quiet * _SECOND)

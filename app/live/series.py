@@ -1,0 +1,287 @@
+"""A live topic as its owner knows it: what it is subscribed to, how far it is whole, and what is to be repaired.
+
+Everything here happens in the owner's thread, between two transactions; what is put into the draft is written with
+the next one.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from collections import Counter
+from dataclasses import dataclass, replace
+
+from app.domain.contracts import Packed
+from app.domain.hours import AskedHours
+from app.domain.live import LATENESS, Coverage, Gap, GapCause, LiveState, Subscription
+from app.domain.schema import RecordType
+from app.domain.series import SeriesName
+from app.domain.spans import spans
+from app.domain.stream import StreamKey, What
+from app.kafka.topics import COVERAGE, GAPS
+from app.live.clock import QUIET, FeedClock
+from app.live.draft import Draft
+
+#: Seconds that rows wait for a short repair, so that they follow what it brings.
+HOLD = 2.0
+#: Seconds until a repair that failed is tried again, and until one that history refuses is.
+AGAIN = 60.0
+#: Sessions that a quiet feed's own clock is trusted for; a replay may be years behind this machine's.
+_TRUSTED_DAYS = 7
+_SECOND = 1_000_000
+
+
+@dataclass(slots=True)
+class Breach:
+    """Rows may have been missed since ``begin`` (None: nothing was sure before), and they still may be."""
+
+    begin: int | None
+    why: GapCause
+
+
+@dataclass(slots=True)
+class Repair:
+    """A gap being closed. ``tap`` counts the rows of its span that were written since history was asked."""
+
+    gap: Gap
+    #: A suspicion is not told before something is found to be missing.
+    told: bool = True
+    under_way: bool = False
+    not_before: float = 0.0
+    tap: Counter[bytes] | None = None
+
+
+class Series:
+    """What all live topics have in common. ``mono`` is a monotonic clock's seconds."""
+
+    #: What has to be on the stream for it.
+    what: What
+
+    def __init__(self, sub: Subscription, prefix: bytes) -> None:
+        self.sub = sub
+        self.topic = sub.topic
+        self.name: SeriesName = sub.name
+        self.record: RecordType = self.name.record
+        self.prefix = prefix
+        self.hours = AskedHours(self.name, sub.start_time, sub.end_time)
+        self.members: Packed | None = None
+        self.members_of: dt.date | None = None
+        self.keys: frozenset[StreamKey] = frozenset()
+        self.prepared = False
+        self.end_offset = 0
+        self.state: LiveState = "waiting"
+        self.reason: str | None = None
+        self.since: int | None = None
+        self.last: int | None = None
+        self.rows = 0
+        self.late = 0
+        self.outside = 0
+        self.trims: dict[str, int] = {}
+        self.breach: Breach | None = Breach(None, "take_over")
+        self.repairs: dict[str, Repair] = {}
+        self.hold_until: float | None = None
+        self._frozen: int | None = None
+        self._resuming: tuple[int, float] | None = None
+        self._told: tuple[object, ...] = ()
+        #: Everything up to here has been compared with history.
+        self.verified: int | None = None
+        self.comparing = False
+
+    # --- what was there before ----------------------------------------------------------------------------
+
+    def recover(self, coverage: Coverage | None, gaps: list[Gap]) -> None:
+        """Go on from what the former owner recorded."""
+        if coverage is None:
+            return
+        self.since, self.last, self.rows = coverage.since, coverage.last, coverage.rows
+        self.late, self.outside, self.trims = coverage.late, coverage.outside, dict(coverage.trims)
+        self.breach = Breach(coverage.until, "take_over")
+        for gap in gaps:
+            if gap.state == "open":
+                self.repairs[gap.id] = Repair(gap)
+
+    # --- how far it is whole --------------------------------------------------------------------------------
+
+    def until(self, clock: FeedClock) -> int | None:
+        """Up to which event time everything is in the topic, but for its open gaps."""
+        if self.breach is not None:
+            return self.breach.begin
+        if self._frozen is not None:
+            return self._frozen
+        if clock.latest is None:
+            return self.since
+        return max(clock.latest - LATENESS, self.since or 0)
+
+    def break_off(self, why: GapCause, clock: FeedClock) -> None:
+        """From now on rows may be missed."""
+        self._resuming = None
+        if self.breach is None:
+            self.breach = Breach(self.until(clock) if self.since is not None or self.repairs else None, why)
+
+    @property
+    def busy(self) -> bool:
+        """Whether it wants to be looked at in each turn."""
+        return not self.prepared or self.breach is not None or self.hold_until is not None or bool(self.repairs)
+
+    def whole_from(self, clock: int) -> int:
+        """From when on the stream's rows are whole, if the feed is back at ``clock``; events of other subscriptions
+        may run ahead of this one's by a second."""
+        return clock + _SECOND
+
+    def resume(self, clock: FeedClock, mono: float, draft: Draft) -> None:
+        """Every subscription stands: settle from when on rows are whole again, once the market's time is known."""
+        if self.breach is None:
+            return
+        if self._resuming is None:
+            self._resuming = (clock.events, mono)
+            self.begin_hold(mono)
+            return
+        events, since = self._resuming
+        if clock.events > events and clock.latest is not None:
+            self._resumed(self.whole_from(clock.latest), draft)
+        elif mono - since >= QUIET:
+            now = self._quiet_clock(clock, mono)
+            if now is None:
+                self.reason = "no event has come yet, so the market's time is not known"
+            else:
+                self._resumed(self.whole_from(now), draft)
+
+    def begin_hold(self, mono: float) -> None:
+        """Rows that come now wait for the repair, if it is short."""
+
+    def end_hold(self, draft: Draft) -> None:
+        """What waited is written."""
+
+    def _resumed(self, end: int, draft: Draft) -> None:
+        assert self.breach is not None
+        begin, why = self.breach.begin, self.breach.why
+        if self.hold_until is not None:
+            self._frozen = begin
+        self.breach, self._resuming, self.reason = None, None, None
+        start = self.sub.start
+        if begin is not None and end > begin:
+            self.open_gap(begin, end, why, draft)
+        whole = self.since if self.since is not None else begin if begin is not None else end
+        waits = any(repair.gap.why == "start" for repair in self.repairs.values())
+        if start is not None and start < whole and not waits:
+            self.open_gap(start, whole, "start", draft)
+        elif self.since is None and not waits:
+            self.since = whole
+        self.whole_again(end)
+        if not self.repairs:
+            self.end_hold(draft)
+
+    def whole_again(self, end: int) -> None:
+        """Rows after ``end`` are the stream's alone."""
+        if self.verified is None:
+            self.verified = end
+
+    def _quiet_clock(self, clock: FeedClock, mono: float) -> int | None:
+        """The market's time on a feed that is alive and says nothing."""
+        now = clock.now(mono)
+        if now is not None:
+            return now
+        assert self.breach is not None
+        wall = time.time_ns() // 1000
+        begins = [one for one in (self.breach.begin, self.sub.start) if one is not None]
+        trusted = not begins or wall - min(begins) <= _TRUSTED_DAYS * 86_400 * _SECOND
+        return wall if trusted else None
+
+    def want_start(self, draft: Draft) -> None:
+        """History from ``sub.start`` on is wanted too."""
+        start = self.sub.start
+        if start is None or self.breach is not None:
+            # What it lacks is settled when the feed is back.
+            return
+        begins = [repair.gap.begin for repair in self.repairs.values() if repair.gap.why == "start"]
+        whole = min(begins) if begins else self.since
+        if whole is not None and start < whole:
+            self.open_gap(start, whole, "start", draft)
+
+    # --- gaps -----------------------------------------------------------------------------------------------
+
+    def open_gap(self, begin: int, end: int, why: GapCause, draft: Draft | None) -> Repair:
+        """A new gap; told at once if there is a draft, else once something is found to be missing in it."""
+        gap = Gap(self.topic, self.sub.run, f"{time.time_ns():x}", begin, end, why, opened_at=_now())
+        repair = Repair(gap, told=draft is not None)
+        self.repairs[gap.id] = repair
+        if draft is not None:
+            draft.record(GAPS, self.topic, gap.encode())
+        return repair
+
+    def close_gap(self, repair: Repair, draft: Draft, *, failed: str | None = None) -> None:
+        """Nothing more will be added for a gap."""
+        repair.gap = replace(
+            repair.gap, state="failed" if failed else "closed", reason=failed, closed_at=_now(), repaired=repair.gap.end
+        )
+        if repair.told:
+            # Its offsets are known with the rows of the same transaction.
+            draft.late_records.append(lambda: (GAPS, self.topic.encode(), repair.gap.encode()))
+        del self.repairs[repair.gap.id]
+        begins = [one.gap.end for one in self.repairs.values() if one.gap.why == "start"]
+        if repair.gap.why == "start" and not failed and (not begins or min(begins) > repair.gap.begin):
+            self.since = min(repair.gap.begin, self.since if self.since is not None else repair.gap.begin)
+        if not self.repairs:
+            self.end_hold(draft)
+
+    def delay(self, repair: Repair, mono: float, why: str, draft: Draft) -> None:
+        """A repair did not succeed; it is tried again later."""
+        repair.under_way, repair.tap = False, None
+        repair.not_before = mono + AGAIN
+        if repair.told:
+            repair.gap = replace(repair.gap, reason=why)
+            draft.record(GAPS, self.topic, repair.gap.encode())
+
+    def due_repairs(self, clock: FeedClock, mono: float) -> list[Repair]:
+        """The gaps of which history can be asked for now."""
+        now = clock.now(mono)
+        return [
+            repair
+            for repair in self.repairs.values()
+            if not repair.under_way and repair.not_before <= mono and now is not None and now >= self.asked_from(repair)
+        ]
+
+    def asked_from(self, repair: Repair) -> int:
+        """The market's time from which on history has all of a gap."""
+        return repair.gap.end
+
+    def comparable(self, end: int) -> int:
+        """The latest moment up to which it can be compared with history, when windows are over up to ``end``."""
+        return end
+
+    # --- what is told ---------------------------------------------------------------------------------------
+
+    def coverage(self, clock: FeedClock, lag_ms: float | None) -> Coverage:
+        return Coverage(
+            run=self.sub.run,
+            state=self.state,
+            since=self.since,
+            until=self.until(clock),
+            last=self.last,
+            rows=self.rows,
+            late=self.late,
+            outside=self.outside,
+            contracts=0 if self.members is None else len(self.members),
+            lag_ms=None if lag_ms is None else round(lag_ms, 1),
+            reason=self.reason,
+            trims=self.trims,
+        )
+
+    def tell(self, clock: FeedClock, lag_ms: float | None, draft: Draft, *, changes_only: bool = False) -> None:
+        """Record the coverage, if there is anything new to it."""
+        now = (self.state, self.reason, self.since, len(self.members) if self.members is not None else 0)
+        moved = () if changes_only else (self.until(clock), self.rows, self.outside, self.late)
+        if now == self._told[:4] and (changes_only or moved == self._told[4:]):
+            return
+        self._told = (*now, *(moved or self._told[4:]))
+        draft.record(COVERAGE, self.topic, self.coverage(clock, lag_ms).encode())
+
+    # --- sessions -------------------------------------------------------------------------------------------
+
+    def asks_nothing(self, gap: Gap) -> bool:
+        """Whether no session's hours lie in a gap."""
+        return not spans(gap.begin, gap.end, self.sub.start_time, self.sub.end_time)
+
+
+def _now() -> str:
+    return dt.datetime.now(dt.UTC).isoformat().replace("+00:00", "Z")
