@@ -120,7 +120,7 @@ class BarBuilder:
     def finish(self, clock: int) -> Rows:
         """The bars that are due at this time of the feed's clock and have not been made yet, by time and contract.
 
-        A clock that goes back changes nothing.
+        A clock that goes back changes nothing; one that runs ahead of the market makes late what comes after it.
         """
         self._clock = max(self._clock, clock)
         made = self._made() if self._clock >= self._next else self._nothing
@@ -144,11 +144,10 @@ class BarBuilder:
         self._merge()
         self._bars = self._bars.compress(self._bars["stamp"] >= self._floor)
 
-    def adopt(self, stamps: Ints, contracts: Ints, volumes: Ints | None = None, prices: Floats | None = None) -> None:
-        """Make none of these bars, they were written from history; what was fed of them is forgotten.
+    def adopt(self, stamps: Ints, contracts: Ints) -> None:
+        """Make none of these bars, they were written from history; what was fed of them is forgotten, as history's.
 
-        ``volumes``, with average ``prices`` of the same bars, are what they add to the session's sums; None when a
-        seed has them already.
+        It is remembered until they are due: of a trade that comes later no bar is made anyway.
         """
         if not len(stamps):
             return
@@ -156,8 +155,6 @@ class BarBuilder:
         made["stamp"], made["contract"], made["written"] = stamps, contracts, 1
         made["due"] = self._grid.bars(stamps, *self._grid.hours(stamps))[1]
         made["first"], made["last"] = _NEVER, -_NEVER
-        if volumes is not None and prices is not None:
-            self._count(made, volumes, volumes * _units(prices))
         self._take(made)
 
     def withhold(self, begin: int, end: int) -> None:
@@ -245,13 +242,12 @@ class BarBuilder:
             return [(opens, slice(None))]
         return [(opened, opens == opened) for opened in np.unique(opens).tolist()]
 
-    def _count(self, bars: Table, volumes: Ints | None = None, values: Ints | None = None) -> None:
-        """Add to the sums what these bars hold, or what is said in its place."""
-        volumes = bars["volume"] if volumes is None else volumes
-        values = bars["value"] if values is None else values
+    def _count(self, bars: Table) -> None:
+        """Add what these bars hold to the sums of their sessions."""
         for opened, which in self._split(bars):
             if opened >= self._oldest:
-                self._session(opened).built.add(bars["contract"][which], volumes[which], values[which])
+                counted = bars[which]
+                self._session(opened).built.add(counted["contract"], counted["volume"], counted["value"])
 
     def _running(self, bars: Table) -> Floats:
         """The session's average price at the end of each bar; they come in the order of time."""
