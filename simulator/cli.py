@@ -83,6 +83,8 @@ def _replay(date: str | None, speed: float, epoch: str | None) -> Replay | None:
         if epoch is not None:
             raise ValueError("--epoch says when a replay began: it needs --replay")
         return None
+    if speed < 0:
+        raise ValueError(f"--speed {speed}: a replay does not go back")
     began = read_instant(epoch) if epoch else dt.datetime.now(dt.UTC)
     return Replay(dt.date.fromisoformat(date), began, speed)
 

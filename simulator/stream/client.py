@@ -29,6 +29,11 @@ class Client:
         """Bytes that the client has not taken yet."""
         return self._transport.get_write_buffer_size()
 
+    @property
+    def muted(self) -> bool:
+        """Whether nothing may be sent, not even the answer to a ping."""
+        return time.monotonic() < self._mute_until
+
     def mute(self, seconds: float) -> None:
         """Send nothing for so long."""
         self._mute_until = time.monotonic() + seconds
@@ -42,7 +47,7 @@ class Client:
 
     def say(self, frame: bytes) -> None:
         """Send what is no event, unless the socket is mute."""
-        if self._sendable() or (not self._muted and not self._transport.is_closing()):
+        if not self.muted and not self._transport.is_closing():
             self._write([frame])
 
     def keep_alive(self, frame: bytes) -> None:
@@ -54,12 +59,8 @@ class Client:
         """Close the socket hard; what waits is dropped."""
         self._transport.abort()
 
-    @property
-    def _muted(self) -> bool:
-        return time.monotonic() < self._mute_until
-
     def _sendable(self) -> bool:
-        return not self._muted and not self._transport.is_closing() and self.unsent < self._limit
+        return not self.muted and not self._transport.is_closing() and self.unsent < self._limit
 
     def _write(self, frames: Sequence[bytes]) -> None:
         # Past the library's writer, which awaits once a frame. Both write whole frames at once and none is

@@ -156,7 +156,9 @@ class Feed:
         date = self._date
         if date is None or moment.date < date or (moment.date == date and moment.ms < self._ms):
             await self._open(moment, moment.date, moment.ms)
-        elif moment.date > date and self._ms >= self._end:
+        elif moment.date == date:
+            self._end = max(self._end, moment.end)  # a replay that has caught up goes on into the evening
+        elif self._ms >= self._end:
             coming = next_session(date).date
             if coming < moment.date and (after := next_session(coming).date) < moment.date:
                 while coming < moment.date:

@@ -10,12 +10,14 @@ A session has some 700,000 trades; making them takes seconds, which the one who 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
 from app.domain import sessions
+from simulator.digits import Array
 from simulator.intraday import traded
 from simulator.options import expirations as calendar
 from simulator.options import nbbo
@@ -41,74 +43,94 @@ def full(seed: int, roots: Iterable[str], date: dt.date) -> Series:
     return _Full(parts, date) if parts else NOTHING
 
 
+@dataclass(frozen=True)
 class _Part:
-    """The trades of an expiration, their bars so far and their quotes; rows of the event table point into these."""
+    """An expiration's trades, bars so far and quotes, each a table that begins with the contract's number; and its
+    events: when, which table, which row."""
 
-    def __init__(self, expiration: Expiration, session: sessions.Session) -> None:
-        made = board(expiration, session)
-        self.expiration = expiration
-        self.board = made
-        trades = option_trades.trades(expiration, session)
+    contracts: list[Subscription]
+    tables: tuple[Array, Array, Array]
+    events: Array
+
+    @classmethod
+    def of(cls, expiration: Expiration, session: sessions.Session) -> _Part:
+        made, trades = board(expiration, session), option_trades.trades(expiration, session)
         quotes, before, later = nbbo.around(made, trades.contract, trades.ms, _NEXT)
-        number = np.arange(len(trades))
-        self.trades = table(
-            trades.contract, trades.ms, trades.sequence, trades.size, trades.condition, trades.price, trades.exchange
-        )
-        so_far = running(trades)
-        prices = (so_far[name] for name in ("open", "high", "low", "close"))
-        self.bars = table(trades.contract, trades.ms, *prices, so_far["volume"], so_far["count"])
         bid, ask = (
             (quotes.bid_size, quotes.bid_exchange, quotes.bid),
             (quotes.ask_size, quotes.ask_exchange, quotes.ask),
         )
-        self.quotes = table(quotes.contract, quotes.ms, *bid, *ask)
+        bars = running(trades)
+        prices = (bars[name] for name in ("open", "high", "low", "close"))
+        sold = (trades.sequence, trades.size, trades.condition, trades.price, trades.exchange)
+        number = np.arange(len(trades))
         # A trade's three frames follow one another; quotes that come later, at the same moment, after them.
         ms = np.concatenate([np.repeat(trades.ms, 3), quotes.ms[later]])
         kind = np.concatenate([np.tile([_QUOTE, _OHLC, _TRADE], len(trades)), np.full(len(later), _QUOTE)])
         row = np.concatenate([np.column_stack([before, number, number]).ravel(), later])
-        self.events = ms, kind, row
+        symbol, date = expiration.root.symbol, expiration.date
+        sides = zip(made.strike.tolist(), made.put.tolist(), strict=True)
+        return cls(
+            contracts=[Subscription("OPTION", "TRADE", symbol, date, strike, put) for strike, put in sides],
+            tables=(
+                table(quotes.contract, quotes.ms, *bid, *ask),
+                table(trades.contract, trades.ms, *prices, bars["volume"], bars["count"]),
+                table(trades.contract, trades.ms, *sold),
+            ),
+            events=table(ms, kind, row),
+        )
 
 
 class _Full:
     """The events of all parts in the order of time."""
 
     def __init__(self, parts: list[_Part], date: dt.date) -> None:
-        ms, kind, row = (np.concatenate(columns) for columns in zip(*(part.events for part in parts), strict=True))
-        part = np.repeat(np.arange(len(parts)), [len(part.events[0]) for part in parts])
-        turn = np.argsort(ms, kind="stable")
-        self.ms = ms[turn].astype(np.int32)
-        self._rows = table(part[turn], kind[turn], row[turn])
-        self._parts = parts
         self._date = date
-        self._bodies: dict[tuple[int, int, int], Body] = {}
+        self._contracts = [contract for part in parts for contract in part.contracts]
+        self._bodies: dict[tuple[int, int], Body] = {}
+        self._tables = [np.concatenate([part.tables[kind] for part in parts]) for kind in range(len(_NAMES))]
+        events = np.concatenate([part.events for part in parts])
+        # A part's numbers of contracts and rows go on from those of the part before.
+        contract, rows, begin = 0, [0] * len(_NAMES), 0
+        for part in parts:
+            for kind, columns in enumerate(part.tables):
+                self._tables[kind][rows[kind] : rows[kind] + len(columns), 0] += contract
+            end = begin + len(part.events)
+            events[begin:end, 2] += np.array(rows)[events[begin:end, 1]]
+            contract, begin = contract + len(part.contracts), end
+            rows = [row + len(columns) for row, columns in zip(rows, part.tables, strict=True)]
+        self._events = events[np.argsort(events[:, 0], kind="stable")]
+        self.ms = self._events[:, 0].astype(np.int32)
 
     def events(self, first: int, stop: int) -> list[Event]:
-        return [
-            (ms, self._frame(part, kind, row))
-            for ms, (part, kind, row) in zip(self.ms[first:stop].tolist(), self._rows[first:stop].tolist(), strict=True)
-        ]
+        asked = self._events[first:stop]
+        made: list[Event] = [(0, b"")] * len(asked)
+        frames: tuple[Callable[..., bytes], ...] = (self._quote, self._ohlc, self._trade)
+        for kind, frame in enumerate(frames):
+            places = np.flatnonzero(asked[:, 1] == kind)
+            rows = self._tables[kind][asked[places, 2]].tolist()
+            for place, ms, row in zip(places.tolist(), asked[places, 0].tolist(), rows, strict=True):
+                made[place] = ms, frame(self._body(row[0], kind), *row[1:])
+        return made
 
-    def _frame(self, part: int, kind: int, row: int) -> bytes:
-        made = self._parts[part]
-        if kind == _TRADE:
-            contract, ms, sequence, size, condition, price, exchange = made.trades[row].tolist()
-            return self._body(part, contract, kind).trade(ms, sequence, size, condition, price / CENT, exchange)
-        if kind == _OHLC:
-            contract, ms, open_, high, low, close, volume, count = made.bars[row].tolist()
-            prices = (open_ / CENT, high / CENT, low / CENT, close / CENT)
-            return self._body(part, contract, kind).ohlc(ms, *prices, volume, count)
-        contract, ms, bid_size, bid_at, bid, ask_size, ask_at, ask = made.quotes[row].tolist()
-        body = self._body(part, contract, kind)
+    @staticmethod
+    def _trade(body: Body, ms: int, sequence: int, size: int, condition: int, price: int, exchange: int) -> bytes:
+        return body.trade(ms, sequence, size, condition, price / CENT, exchange)
+
+    @staticmethod
+    def _ohlc(body: Body, ms: int, open_: int, high: int, low: int, close: int, volume: int, count: int) -> bytes:
+        return body.ohlc(ms, open_ / CENT, high / CENT, low / CENT, close / CENT, volume, count)
+
+    @staticmethod
+    def _quote(
+        body: Body, ms: int, bid_size: int, bid_at: int, bid: int, ask_size: int, ask_at: int, ask: int
+    ) -> bytes:
         return body.quote(ms, bid_size, bid_at, bid / CENT, ask_size, ask_at, ask / CENT, NATIONAL)
 
-    def _body(self, part: int, contract: int, kind: int) -> Body:
-        found = self._bodies.get((part, contract, kind))
+    def _body(self, contract: int, kind: int) -> Body:
+        found = self._bodies.get((contract, kind))
         if found is None:
-            made = self._parts[part]
-            strike, put = int(made.board.strike[contract]), bool(made.board.put[contract])
-            root_, date = made.expiration.root.symbol, made.expiration.date
-            about = Subscription("OPTION", "TRADE", root_, date, strike, put)
-            found = self._bodies[part, contract, kind] = Body(_NAMES[kind], about, self._date)
+            found = self._bodies[contract, kind] = Body(_NAMES[kind], self._contracts[contract], self._date)
         return found
 
 
@@ -116,5 +138,4 @@ def _root(seed: int, name: str, session: sessions.Session) -> list[_Part]:
     found = root(seed, name)
     if found is None or not traded(found.underlying, session.date, session.date):
         return []
-    parts = [_Part(expiration, session) for expiration in calendar.listed(found, session.date)]
-    return [part for part in parts if len(part.trades)]
+    return [_Part.of(expiration, session) for expiration in calendar.listed(found, session.date)]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import time
 from collections.abc import Coroutine
 from functools import partial
 from typing import Any
@@ -34,6 +35,7 @@ PATH = "/v1/events"
 _TICK = 0.005
 _STATUS_EVERY = 1.0
 _AT_ONCE = 4_000  # events between two turns of the event loop
+_PREPARE_EVERY = 1.0
 _AHEAD = 120.0  # real seconds before a session's end, from when on the next one is prepared
 
 
@@ -136,7 +138,7 @@ class Stream:
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         if request.rel_url.path != PATH:
             return web.Response(status=404, text=f"No such endpoint: {request.rel_url.path}")
-        socket = web.WebSocketResponse(compress=False, max_msg_size=2**20)
+        socket = web.WebSocketResponse(compress=False, autoping=False, max_msg_size=2**20)
         if not socket.can_prepare(request):
             return web.Response(status=400, text="Expected a WebSocket")
         await socket.prepare(request)
@@ -151,6 +153,8 @@ class Stream:
             async for message in socket:
                 if message.type in (WSMsgType.TEXT, WSMsgType.BINARY):
                     requests.put_nowait(message.data)
+                elif message.type == WSMsgType.PING and not client.muted:
+                    await socket.pong(message.data)
         finally:
             for task in tasks:
                 task.cancel()
@@ -213,7 +217,7 @@ class Stream:
             await asyncio.sleep(_STATUS_EVERY)
 
     async def _pump(self, client: Client) -> None:
-        preparing: asyncio.Task[None] | None = None
+        prepared_at = -_PREPARE_EVERY
         while client is self._client:
             if not self.link.asked:
                 await asyncio.sleep(_TICK)
@@ -226,8 +230,9 @@ class Stream:
                 client.events(due)
             else:
                 client.lost += len(due)
-            if (preparing is None or preparing.done()) and self._ends_soon(moment):
-                preparing = self._task(self._feed.prepare())
+            if self._ends_soon(moment) and time.monotonic() - prepared_at > _PREPARE_EVERY:
+                prepared_at = time.monotonic()
+                self._task(self._feed.prepare())
             await asyncio.sleep(0 if self._feed.behind(moment) else _TICK)
 
     def _ends_soon(self, moment: Moment) -> bool:

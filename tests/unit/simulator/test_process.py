@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import os
 import signal
@@ -55,6 +56,28 @@ def test_shutdown_answers_ok_and_ends_it_and_the_ready_file_names_the_url(tmp_pa
         assert told["theta_ws"].startswith("ws://127.0.0.1:")
         assert httpx.get(url + "/v3/terminal/shutdown").text == "OK"
         assert running.wait(timeout=10) == 0
+
+
+def test_clock_and_speed_set_rest_and_stream_and_a_replay_the_stream_alone() -> None:
+    def told(url: str) -> tuple[str, float, str, float]:
+        rest, stream = (httpx.get(f"{url}/sim/{name}").json() for name in ("clock", "stream"))
+        return rest["now"][:16], rest["speed"], stream["clock"][:16], stream["speed"]
+
+    with process("--clock", "2024-07-02T09:29:50", "--speed", "0.5") as (_, url):
+        assert told(url) == ("2024-07-02T13:29", 0.5, "2024-07-02T09:29", 0.5)
+    began = (dt.datetime.now(dt.UTC) - dt.timedelta(minutes=1)).isoformat()
+    replay = ("--replay", "2024-07-02", "--epoch", began, "--speed", "30", "--clock", "2025-01-02T12:00:00")
+    with process(*replay) as (_, url):
+        assert told(url)[:2] == ("2025-01-02T17:00", 1)
+        assert "2024-07-02T10:00" <= told(url)[2] < "2024-07-02T10:10"
+        assert told(url)[3] == 30
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--clock", "noon"], ["--replay", "noon"], ["--epoch", "2024-07-02"], ["--speed", "-1"]]
+)
+def test_a_wrong_time_ends_the_start(arguments: list[str]) -> None:
+    assert main(["--http-port", "0", *arguments]) == 2
 
 
 def test_a_wrong_setting_ends_the_start_with_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -363,6 +363,24 @@ def test_a_replay_streams_past_sessions_while_rest_stays_in_its_time() -> None:
         run(test())
 
 
+def test_a_replay_that_has_caught_up_streams_the_evening_too() -> None:
+    async def test() -> None:
+        async with connected(simulator.ws_url) as client:
+            await client.ask("TRADE", KO)
+            await client.until(lambda: simulator.stream_report()["clock"] == "2024-07-02T15:00:00")
+            clock.set(read_instant("2024-07-02T18:00:00"))
+            await client.until(lambda: simulator.stream_report()["clock"] == "2024-07-02T18:00:00")
+            await all_sent(simulator, client)
+            rows = rest(simulator, "stock/history/trade", "09:30:00", "18:00:00", symbol="KO")
+            assert client.events("TRADE") == rows[-len(client.events("TRADE")) :]
+            assert client.events("TRADE")[0]["ms_of_day"] <= 54_000_000
+
+    clock = at("15:00:00")
+    replay = Replay(dt.date(2024, 7, 2), dt.datetime.now(dt.UTC), 10_000)
+    with Simulator.in_thread(clock=clock, replay=replay) as simulator:
+        run(test())
+
+
 def test_a_slow_client_loses_events_and_the_simulator_keeps_its_memory() -> None:
     async def test() -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", int(simulator.ws_url.split(":")[2].split("/")[0]))
