@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 from confluent_kafka import Message, Producer
-from harness import Platform, until
+from harness import NEW_YORK, Platform, until
+
+from app.domain.sessions import sessions
 
 pytestmark = pytest.mark.integration
 
@@ -319,6 +321,27 @@ def test_a_backtest_whose_series_cannot_be_live_is_told_so(
     response = platform.http.post("/historical/stock", json=body)
     assert response.status_code == 422
     assert field in [error["field"] for error in response.json()["errors"]]
+
+
+def test_a_backtest_until_today_is_fetched_as_far_as_it_is_over(platform: Platform, ticker: str) -> None:
+    today = dt.datetime.now(NEW_YORK).date()
+    start = today - dt.timedelta(days=7)
+    body = {"ticker": ticker, "interval": "1h", "start": str(start), "end": str(today), "live": True}
+    plan = platform.http.post("/plan", json={"backtest_id": "p", **body})
+    assert plan.status_code == 200, plan.text
+    name = platform.ask(**body)
+
+    def find() -> Message | None:
+        found = [m for m in platform.messages("series") if m.key().decode().endswith(f"-{name}")]
+        return found[0] if found else None
+
+    record = until(f"the series of {name}", find)
+    last = json.loads(record.value())["end"]
+    assert str(start) < last <= str(today)
+    assert plan.json()["sessions"] == len(sessions(start, dt.date.fromisoformat(last)))
+    late = {**body, "backtest_id": platform.new_id(), "end": str(today + dt.timedelta(days=1))}
+    (error,) = platform.http.post("/historical/stock", json=late).json()["errors"]
+    assert (error["field"], error["allowed"]) == ("end", [f"<= {today}"])
 
 
 def test_what_stands_is_counted(platform: Platform, ticker: str) -> None:
