@@ -28,6 +28,7 @@ from app.coordinator.decider import Decider
 from app.domain.schema import RECORDS
 from app.errors import LogError, SettingError
 from app.history.fetch import Fetcher
+from app.history.handover import Handovers
 from app.history.runner import Runner
 from app.history.running import Deps
 from app.kafka import assignor
@@ -192,10 +193,12 @@ def _history(
     provider = provider_of(settings, settings.slots + 2)
     fetcher = Fetcher(provider, settings.slots, settings.theta_wait, observer=metrics)
     frames = {record.name: frame(ids[record.name]) for record in RECORDS.values()}
-    runner = Runner(Deps(settings, index, Topics(settings), fetcher, provider, frames), partitions[SERIES])
-    app.starters += [index.start, index.catch_up, runner.start]
+    live = LiveIndex(settings)
+    handovers = Handovers(settings, live)
+    runner = Runner(Deps(settings, index, Topics(settings), fetcher, provider, handovers, frames), partitions[SERIES])
+    app.starters += [index.start, live.start, index.catch_up, live.catch_up, runner.start]
     # The provider's connections last: a request that is cut off by us must not pass for a failed one.
-    app.stoppers += [(runner.stop, index.stop), (provider.close,)]
+    app.stoppers += [(runner.stop, index.stop, live.stop), (provider.close,)]
     series_agent(app, runner)
     health.checks["index"] = lambda: _reading(index)
     metrics.counter("fdp_rows", "Rows committed to data topics by this process.", lambda: runner.rows)

@@ -21,9 +21,11 @@ from app.domain.records import FINAL, SeriesRecord
 from app.domain.schema import RECORDS
 from app.errors import PlatformError
 from app.history.fetch import Fetcher
+from app.history.handover import Handovers
 from app.history.runner import Runner
 from app.history.running import Deps
 from app.kafka.index import Index
+from app.kafka.live_index import LiveIndex
 from app.kafka.topics import PROGRESS, SERIES, Topics
 from app.kafka.writer import TransactionalWriter
 from app.main import preflight
@@ -46,7 +48,8 @@ class Platform:
         self._client = provider_of(settings, settings.slots + 2)
         fetcher = Fetcher(self._client, settings.slots, settings.theta_wait)
         frames = {record.name: frame(ids[record.name]) for record in RECORDS.values()}
-        deps = Deps(settings, self.index, Topics(settings), fetcher, self._client, frames)
+        handovers = Handovers(settings, LiveIndex(settings))
+        deps = Deps(settings, self.index, Topics(settings), fetcher, self._client, handovers, frames)
         self._runner = Runner(deps, partitions[SERIES])
         self._changed = threading.Event()
         self.index.on_change(self._changed.set)

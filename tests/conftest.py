@@ -13,6 +13,7 @@ from app.errors import PlatformError
 from app.local.embedded import EmbeddedServices, embedded_services
 from app.local.platform import LocalPlatform
 from app.settings import Settings
+from simulator.clock import MarketClock
 from simulator.server import Simulator
 
 
@@ -53,7 +54,7 @@ def kafka_admin(broker: str) -> AdminClient:
 
 @pytest.fixture(scope="session")
 def simulator() -> Iterator[Simulator]:
-    with Simulator.in_thread(seed=7, tier="pro") as running:
+    with Simulator.in_thread(seed=7, tier="pro", clock=MarketClock()) as running:
         yield running
 
 
@@ -66,6 +67,7 @@ def platform(
         kafka_bootstrap_servers=services.bootstrap,
         schema_registry_url=services.registry_url,
         theta_url=simulator.url,
+        theta_ws_url=simulator.ws_url,
         theta_wait=THETA_WAIT,
         theta_tier="pro",
         state_dir=tmp_path_factory.mktemp("platform"),

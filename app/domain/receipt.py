@@ -103,6 +103,8 @@ class Receipt:
     empty_bars: int
     provider: str
     finished_at: dt.datetime
+    #: Where the series goes on into its live topic.
+    live: Mapping[str, Any] | None = None
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -118,4 +120,5 @@ class Receipt:
             "finished_at": self.finished_at.astimezone(dt.UTC)
             .isoformat(timespec="milliseconds")
             .replace("+00:00", "Z"),
+            **({"live": dict(self.live)} if self.live is not None else {}),
         }

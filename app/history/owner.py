@@ -15,6 +15,7 @@ from dataclasses import replace
 
 from app.domain.records import Checkpoint, SeriesRecord
 from app.errors import Fenced, LogError, PlatformError, TopicGone, TransactionAborted
+from app.history.handover import LiveEnded
 from app.history.running import Deps, Running
 from app.history.starting import Starter
 from app.history.work import Fetched
@@ -30,6 +31,8 @@ MAX_ROWS, MAX_AGE = 100_000, 1.0
 IDLE = 2.0
 #: Seconds to wait after being fenced, so that two processes do not throw each other out in turns.
 COOL_DOWN = 3.0
+#: Seconds between two looks at live topics that a receipt waits for.
+WAITING = 0.25
 _RETRIES = 3
 
 
@@ -46,15 +49,19 @@ class PartitionOwner:
         partition: int,
         on_done: Callable[[SeriesRecord], None],
         on_end: Callable[[PartitionOwner, float], None],
+        on_waiting: Callable[[SeriesRecord], None],
         slow_open: float,
     ) -> None:
-        """``on_done`` is told of each series that needs no more work here, ``on_end`` of the owner's own end
+        """``on_done`` is told of each series that needs no more work here, ``on_waiting`` of each that only waits for
+        its live topic, ``on_end`` of the owner's own end
         and for how many seconds the partition should be left alone. A take-over that lasts longer than
         ``slow_open`` seconds is not trusted: the assignment may have changed meanwhile."""
         self.partition = partition
         self._deps = deps
         self._on_done = on_done
         self._on_end = on_end
+        self._on_waiting = on_waiting
+        self._waiting: set[str] = set()
         self._inbox: list[SeriesRecord] = []
         self._starter = Starter(deps, partition, self._wake)
         self._running: dict[str, Running] = {}
@@ -135,7 +142,7 @@ class PartitionOwner:
         while True:
             with self._changed:
                 if not (self._inbox or self._signalled or self._stopping):
-                    self._changed.wait(IDLE)
+                    self._changed.wait(WAITING if self._waiting else IDLE)
                 idle = not (self._inbox or self._signalled or self._running)
                 if self._stopping or idle:
                     self._closed = True
@@ -172,9 +179,24 @@ class PartitionOwner:
             except PlatformError as error:
                 self._finish_failed(writer, running.fetch.record, error)
                 continue
-            if step is not None or running.complete:
+            if step is not None or (running.complete and self._may_finish(running, writer)):
                 ready.append((running, step))
         return ready
+
+    def _may_finish(self, running: Running, writer: TransactionalWriter) -> bool:
+        """Whether a series of which every row is written may be given its receipt."""
+        if not running.fetch.record.live or running.writer.handover is not None:
+            return True
+        if running.topic not in self._waiting:
+            self._waiting.add(running.topic)
+            self._on_waiting(running.fetch.record)
+        try:
+            running.writer.handover = self._deps.handovers.of(running.fetch.record)
+        except LiveEnded as error:
+            self._finish_failed(writer, running.fetch.record, error)
+        except LogError as error:
+            logger.warning("%s: the hand-over could not be looked for: %s", running.topic, error)
+        return running.writer.handover is not None
 
     def _take(self, running: Running) -> Fetched | None:
         step = self._deps.fetcher.take(running.fetch)
@@ -196,7 +218,7 @@ class PartitionOwner:
             try:
                 self._fill(writer, hand, drafts, grow=not (aborts or failed))
                 writer.flush()
-                self._check_topics([self._running[t] for t, draft in drafts.items() if draft.complete])
+                self._check_topics([r for t, draft in drafts.items() if (r := self._running[t]).writer.finishes(draft)])
                 now = dt.datetime.now(dt.UTC)
                 for topic, draft in drafts.items():
                     self._running[topic].writer.record_progress(writer, draft, now)
@@ -267,7 +289,7 @@ class PartitionOwner:
         for topic, draft in drafts.items():
             running = self._running[topic]
             running.writer.state = draft
-            if draft.complete:
+            if running.writer.finishes(draft):
                 logger.info("%s: complete, %d rows", topic, draft.rows)
                 self._drop(running)
 
@@ -319,6 +341,7 @@ class PartitionOwner:
     def _drop(self, running: Running) -> None:
         self._deps.fetcher.remove(running.fetch)
         del self._running[running.topic]
+        self._waiting.discard(running.topic)
         self._on_done(running.fetch.record)
 
 

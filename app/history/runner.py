@@ -39,6 +39,8 @@ class Runner:
         self._active: dict[str, tuple[int, int]] = {}
         self._blocked_until: dict[int, float] = {}
         self._slow_open: dict[int, float] = {}
+        #: Series that only wait for their live topics; they hold nothing that others need.
+        self._waiting: set[str] = set()
         self._rows = 0
         self._changed = threading.Condition()
         self._signalled = True
@@ -109,7 +111,7 @@ class Runner:
         now = time.monotonic()
         with self._changed:
             free = {p for p in self._owned if self._blocked_until.get(p, 0.0) <= now}
-            room = MAX_RUNNING - len(self._active)
+            room = MAX_RUNNING - len(self._active) + len(self._waiting)
             used = sum(size for _, size in self._active.values())
         if room <= 0 or not free:
             return
@@ -140,7 +142,7 @@ class Runner:
             started = owner is None
             if owner is None:
                 slow = self._slow_open.get(partition, _SLOW_OPEN)
-                owner = PartitionOwner(self._deps, partition, self._done, self._ended, slow)
+                owner = PartitionOwner(self._deps, partition, self._done, self._ended, self._waits, slow)
                 self._owners[partition] = owner
             if not owner.submit(record):
                 return False
@@ -149,9 +151,18 @@ class Runner:
                 owner.start()
         return True
 
+    def _waits(self, record: SeriesRecord) -> None:
+        with self._changed:
+            if record.topic in self._active:
+                self._active[record.topic] = (self._active[record.topic][0], 0)
+                self._waiting.add(record.topic)
+                self._signalled = True
+                self._changed.notify_all()
+
     def _done(self, record: SeriesRecord) -> None:
         with self._changed:
             self._active.pop(record.topic, None)
+            self._waiting.discard(record.topic)
             self._signalled = True
             self._changed.notify_all()
 
@@ -161,6 +172,7 @@ class Runner:
             if self._owners.get(owner.partition) is owner:
                 del self._owners[owner.partition]
             self._active = {t: (p, size) for t, (p, size) in self._active.items() if p != owner.partition}
+            self._waiting &= self._active.keys()
             self._blocked_until[owner.partition] = time.monotonic() + pause
             if owner.was_slow:
                 # A machine that is merely slow must get there too: each time the bound is doubled.

@@ -6,6 +6,7 @@ import threading
 from dataclasses import dataclass, field
 
 from app.history.fetch import Fetcher
+from app.history.handover import Handovers
 from app.history.work import SeriesFetch
 from app.history.write import SeriesWriter
 from app.kafka.index import Index
@@ -26,6 +27,7 @@ class Deps:
     topics: Topics
     fetcher: Fetcher
     provider: Provider
+    handovers: Handovers
     #: Confluent frame (magic and schema id) of each record type, by name.
     frames: dict[str, bytes]
     #: Taken for the length of a transaction: more writers than cores only fight for the interpreter and hold memory.

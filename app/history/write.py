@@ -25,6 +25,7 @@ from app.domain.records import (
 )
 from app.domain.rows import Rows
 from app.domain.times import date_of
+from app.history.handover import Handover
 from app.history.work import Fetched
 from app.kafka.topics import PROGRESS
 from app.kafka.writer import Mark, TransactionalWriter
@@ -97,6 +98,12 @@ class SeriesWriter:
         self.provider = provider
         self.topic_id = topic_id
         self._prefix = prefix
+        #: Where a series that goes on live does so, once that is known.
+        self.handover: Handover | None = None
+
+    def finishes(self, draft: State) -> bool:
+        """Whether nothing is left to do but the receipt."""
+        return draft.complete and (not self.record.live or self.handover is not None)
 
     def write(self, writer: TransactionalWriter, draft: State, step: Fetched) -> int:
         """Write one step's rows and its session counts into the open transaction; the rows written."""
@@ -136,7 +143,7 @@ class SeriesWriter:
 
     def record_progress(self, writer: TransactionalWriter, draft: State, now: dt.datetime) -> None:
         """Write the checkpoint of a draft whose rows are flushed; with the last step, the receipt."""
-        done = draft.complete
+        done = self.finishes(draft)
         receipt = self.receipt(draft, now).as_json() if done else None
         self.put(writer, self.checkpoint(draft, "complete" if done else "running", receipt=receipt))
         if done:
@@ -189,6 +196,7 @@ class SeriesWriter:
             empty_bars=state.empty_bars,
             provider=self.provider,
             finished_at=now,
+            live=self.handover.as_json() if self.handover else None,
         )
 
     def _keys(self, rows: Rows) -> bytes | list[bytes]:

@@ -53,6 +53,16 @@ def read_window(
             yield [message.value() for message in messages if begin <= message.timestamp()[1] <= stop]
 
 
+def offset_from(settings: Settings, topic: str, begin: int, *, timeout: float = 30.0) -> int:
+    """The offset of the first row that is not older than ``begin`` (milliseconds since 1970), or else the topic's end:
+    every such row lies there or behind. Raises ``LogError``."""
+    with _consumer(settings, topic) as consumer:
+        (found,) = consumer.offsets_for_times([TopicPartition(topic, 0, begin)], timeout=timeout)
+        if found.error is not None:
+            raise KafkaException(found.error)
+        return int(found.offset) if found.offset >= 0 else consumer.get_watermark_offsets(found, timeout=timeout)[1]
+
+
 @contextmanager
 def _consumer(settings: Settings, topic: str) -> Iterator[Consumer]:
     consumer = Consumer(reader_config(settings) | FAST | {"auto.offset.reset": "earliest"})

@@ -1,0 +1,142 @@
+"""Live topics: what the stream brings is what history says of the same time."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+from harness import Platform, until
+from live import market, moment, new_york
+
+pytestmark = pytest.mark.integration
+
+
+def test_live_rows_and_bars_of_stocks_equal_history(platform: Platform) -> None:
+    with market(platform, "2024-07-02T09:28:40", 20) as found:
+        topics = []
+        for schema, interval in (("trade", None), ("quote", None), ("ohlcv", "1s"), ("ohlcv", "1m")):
+            body = {"schema": schema, **({"interval": interval} if interval else {})}
+            topics += found.subscribe(tickers=["AAPL", "GE", "QUIET"], **body)
+        end = new_york("2024-07-02T09:34:00")
+        found.all_covered(topics, end + dt.timedelta(minutes=1, seconds=5))
+        for topic in topics:
+            since = moment(found.live(topic)["since"])
+            assert since < new_york("2024-07-02T09:33:00")
+            count = found.compare(topic, since, end)
+            assert count > 2
+            found.in_order(topic)
+
+
+def test_live_rows_and_bars_of_options_equal_history(platform: Platform) -> None:
+    contracts = {"expirations": ["2024-07-05"], "strikes": [175, 177.5, 180, 182.5]}
+    named = {"expiration": "20240705"}
+    with market(platform, "2024-07-02T09:28:40", 20) as found:
+        topics = []
+        found.subscribe(tickers=["SPY"], schema="quote")
+        for schema, interval in (("trade", None), ("quote", None), ("ohlcv", "1s"), ("ohlcv", "1m")):
+            body = {"schema": schema, **({"interval": interval} if interval else {})}
+            topics += found.subscribe("option", root="AAPL", contracts=contracts, **body)
+        end = new_york("2024-07-02T09:34:00")
+        found.all_covered(topics, end + dt.timedelta(minutes=1, seconds=5))
+        for topic in topics:
+            since = moment(found.live(topic)["since"])
+            past = [row for row in found.history(topic, since, end, **named) if row["strike"] in contracts["strikes"]]
+            found.history = lambda *_, past=past, **__: past  # type: ignore[method-assign]
+            assert found.compare(topic, since, end) == len(past) > 2
+            del found.history
+            found.in_order(topic)
+
+
+def test_a_declared_universe_follows_the_days_listing(platform: Platform) -> None:
+    with market(platform, "2024-06-12T09:30:30", 10) as found:
+        found.subscribe(tickers=["SPY"], schema="trade")
+        (topic,) = found.subscribe("option", root="QUIET", schema="quote", contracts={"max_dte": 12, "strike_range": 2})
+        entry = found.live(topic)
+        since, end = moment(entry["since"]), new_york("2024-06-12T09:33:00")
+        found.all_covered([topic], end + dt.timedelta(seconds=5))
+        answer = platform.chain("QUIET", "quote", "2024-06-12", {"max_dte": 12, "strike_range": 2}, interval="tick")
+        contracts = {(row["expiration"], row["strike"], row["right"]) for row in answer}
+        assert found.entry(topic)["contracts"] == len(contracts) >= 10
+        assert {(row["expiration"], row["strike"], row["right"]) for row in found.rows(topic, since, end)} <= contracts
+        found.clock.set(new_york("2024-06-13T09:30:20"), 10)
+        later = platform.chain("QUIET", "quote", "2024-06-13", {"max_dte": 12, "strike_range": 2}, interval="tick")
+        wanted = {(row["expiration"], row["strike"], row["right"]) for row in later}
+        until("the next day's universe", lambda: found.entry(topic)["contracts"] == len(wanted) or None)
+
+
+@pytest.mark.parametrize(
+    ("day", "kind", "fields"),
+    [
+        ("2024-06-03", "socket_drop", {}),
+        ("2024-06-04", "upstream_down", {"seconds": 0.7}),
+        ("2024-06-05", "mute", {"seconds": 6}),
+        ("2024-06-06", "upstream_down", {"seconds": 0.3, "silent": True}),
+        ("2024-06-07", "lose", {"root": "GE", "req_type": "TRADE"}),
+    ],
+)
+def test_what_a_fault_of_the_stream_swallows_is_filled_in(
+    platform: Platform, day: str, kind: str, fields: dict[str, object]
+) -> None:
+    with market(platform, f"{day}T10:00:30", 30) as found:
+        topics = found.subscribe(tickers=["GE", "JPM"], schema="trade")
+        topics += found.subscribe(tickers=["GE"], schema="quote")
+        topics += found.subscribe(tickers=["GE"], schema="ohlcv", interval="1s")
+        topics += found.subscribe(tickers=["GE"], schema="ohlcv", interval="1m")
+        since = {topic: moment(found.live(topic)["since"]) for topic in topics}
+        start = new_york(f"{day}T10:02:00")
+        until("the market's time", lambda: found.clock() > start or None)
+        platform.simulator.stream_fault(kind, **fields)
+        struck = found.clock()
+        silent = kind == "lose" or bool(fields.get("silent"))
+        # What nobody tells, the comparison finds when its five minutes are over.
+        end = struck + dt.timedelta(minutes=6 if silent else 3)
+        whole = end + dt.timedelta(minutes=7 if silent else 1, seconds=30)
+        until("the market's time", lambda: found.clock() > whole or None)
+        found.all_covered(topics, end + dt.timedelta(minutes=1, seconds=5))
+        for topic in topics:
+            if not silent or "ohlcv" not in topic:
+                assert found.compare(topic, since[topic], end) > 0
+        filled = {topic: [gap for gap in found.entry(topic)["gaps"] if gap["rows"] or gap["bars"]] for topic in topics}
+        assert filled["stock-ge-trade-live"], filled
+        if silent:
+            # Bars that were written before are named with what history has in their place.
+            named = [bar for topic in topics if "ohlcv" in topic for gap in filled[topic] for bar in gap["bars"]]
+            assert named or any(gap["rows"] for topic in topics if "ohlcv" in topic for gap in filled[topic])
+
+
+def test_a_subscription_that_stands_is_one_series(platform: Platform) -> None:
+    with market(platform, "2024-06-14T10:00:00", 1) as found:
+        (topic,) = found.subscribe(tickers=["NKE"], schema="trade")
+        found.live(topic)
+        again = found.subscribe(tickers=["nke"], schema="trade")
+        assert again == [topic], "the same series, not a second one"
+        assert len(platform.simulator.stream_report()["subscriptions"]) == 1
+
+
+def test_history_joins_live_without_a_seam(platform: Platform) -> None:
+    with market(platform, "2024-06-20T09:33:00", 20) as found:
+        body = {"tickers": ["KO"], "start": "2024-06-18", "end": "2024-06-18", "schema": "trade", "live": True}
+        name = platform.ask(**body)
+        found.topics.append("stock-ko-trade-live")
+        done = platform.finished(name)
+        assert done["state"] == "complete", done
+        (receipt,) = done["receipts"]
+        assert receipt["live"]["topic"] == "stock-ko-trade-live"
+        after = moment(receipt["live"]["after"])
+        assert after == new_york("2024-06-18T16:00:00")
+        end = new_york("2024-06-20T09:35:00")
+        found.all_covered(["stock-ko-trade-live"], end)
+        past = platform.rows(receipt["topic"])
+        messages = platform.messages(receipt["live"]["topic"])
+        rows = platform.rows(receipt["live"]["topic"])
+        taken = [
+            row
+            for message, row in zip(messages, rows, strict=True)
+            if message.offset() >= receipt["live"]["offset"] and after < row["timestamp"] <= end
+        ]
+        history = found.history("stock-ko-trade-live", new_york("2024-06-18T00:00:00"), end)
+        key = lambda row: (row["timestamp"], row["sequence"])  # noqa: E731
+        for row in past:
+            row["ext_conditions"] = []
+        assert sorted(past + taken, key=key) == sorted(history, key=key)
+        assert {row["timestamp"].date() for row in taken} == {dt.date(2024, 6, 20)}
