@@ -156,19 +156,26 @@ class BarSeries(Series):
         if len(new) or other:
             draft.late_records.append(lambda: (GAPS, self.topic.encode(), repair.gap.encode()))
 
-    def compared(self, begin: int, end: int, bars: Rows, draft: Draft) -> None:
-        """History's bars that begin in [``begin``, ``end``): what is missing is added, what differs is named."""
-        self.comparing, self.verified = False, end
+    def compared(self, begin: int, end: int, bars: Rows, draft: Draft) -> bool:
+        """History's bars that begin in [``begin``, ``end``): what is missing is added, what differs is named.
+
+        Whether all of the last ones were missing, so that the subscription may have been lost.
+        """
+        self.verified = end
         new, other = _compared(bars, self.written)
+        silent = self._mended(new, other, draft) if len(new) or other else False
         self.written = {key: values for key, values in self.written.items() if key[0] >= end}
-        if not len(new) and not other:
-            return
+        return silent
+
+    def _mended(self, new: Rows, other: dict[tuple[int, int], dict[str, Any]], draft: Draft) -> bool:
         stamps = new.timestamps.tolist() + [stamp for stamp, _ in other]
         repair = super().open_gap(min(stamps), max(stamps) + self._seconds * 1_000_000, "silent", draft)
+        silent = bool(len(new)) and self._quiet_since(int(new.timestamps.min()))
         nothing = Rows.none(self.record)
         self.add_repaired(repair, new, nothing, repair.gap.end, draft)
         self._name(repair, other)
         self.close_gap(repair, draft)
+        return silent
 
     def comparable(self, end: int) -> int:
         """Whole bars only."""
@@ -212,6 +219,10 @@ class BarSeries(Series):
 
     def _ended(self, offset: int) -> None:
         self.end_offset = offset
+
+    def _quiet_since(self, begin: int) -> bool:
+        """Whether no bar has been made since then."""
+        return not any(stamp > begin for stamp, _ in self.written)
 
     def _name(self, repair: Repair, other: dict[tuple[int, int], dict[str, Any]]) -> None:
         if other:

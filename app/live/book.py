@@ -121,6 +121,13 @@ class Book:
         self._router.set(self._ready())
         self.watch(one)
 
+    def renew(self, one: Series) -> None:
+        """Subscribe anew to what has fallen silent while others went on."""
+        logger.warning("%s has fallen silent: it is subscribed to anew", one.topic)
+        one.break_off("silent", self._clock)
+        self._link.renew(one.keys)
+        self.watch(one)
+
     def _want(self, one: Series, keys: frozenset[StreamKey]) -> None:
         self._link.want(keys - one.keys)
         self._link.unwant(one.keys - keys)

@@ -160,6 +160,8 @@ class Chores:
                 one, repair = self._repair(topic, gap)
                 if one is not None and repair is not None:
                     one.close_gap(repair, draft)
+                    if repair.reaches_the_end:
+                        self._book.renew(one)
                     if repair.told:
                         logger.info("%s: a gap is closed, %d rows: %s", topic, repair.gap.rows, repair.gap.why)
             case Seeds(topic, date, until, found):
@@ -173,8 +175,8 @@ class Chores:
                 one = self._book.series.get(topic)
                 if isinstance(one, BarSeries) and one.comparing:
                     one.comparing = False
-                    if not one.busy and one.verified == begin:
-                        one.compared(begin, end, bars, draft)
+                    if not one.busy and one.verified == begin and one.compared(begin, end, bars, draft):
+                        self._book.renew(one)
             case Failed(label, error):
                 self._failed(label, error, draft)
 

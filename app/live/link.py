@@ -120,6 +120,14 @@ class Link:
                 for kept in (self._unsettled, self._again, self._words):
                     kept.pop(key, None)
 
+    def renew(self, keys: Iterable[StreamKey]) -> None:
+        """Begin these anew: the provider may have forgotten them."""
+        for key in keys:
+            if self._state.get(key) is KeyState.ON:
+                self._ended.append(key)
+                self._state[key] = KeyState.NEW
+                self._unsettled[key] = None
+
     def settled(self, keys: Iterable[StreamKey]) -> bool:
         """Whether every one of these has had a final answer on this connection."""
         return self._unsettled.keys().isdisjoint(keys)

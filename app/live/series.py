@@ -49,6 +49,13 @@ class Repair:
     under_way: bool = False
     not_before: float = 0.0
     tap: Counter[bytes] | None = None
+    #: Up to where it was suspected, if it was.
+    suspected: int | None = None
+
+    @property
+    def reaches_the_end(self) -> bool:
+        """Whether what was missing goes on to the end of what was looked at: then it is missing still."""
+        return self.told and self.suspected is not None and self.gap.end >= self.suspected - 2 * _SECOND
 
 
 class Series:
@@ -203,7 +210,7 @@ class Series:
     def open_gap(self, begin: int, end: int, why: GapCause, draft: Draft | None) -> Repair:
         """A new gap; told at once if there is a draft, else once something is found to be missing in it."""
         gap = Gap(self.topic, self.sub.run, f"{time.time_ns():x}", begin, end, why, opened_at=_now())
-        repair = Repair(gap, told=draft is not None)
+        repair = Repair(gap, told=draft is not None, suspected=end if why == "silent" else None)
         self.repairs[gap.id] = repair
         if draft is not None:
             draft.record(GAPS, self.topic, gap.encode())

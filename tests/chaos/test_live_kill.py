@@ -1,0 +1,161 @@
+"""The live feed broken in every way at once: sockets, the provider's own link, silent holes, owners killed and frozen
+with another one standing by, history busy meanwhile. In the end every row is there once."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from harness import Platform, until
+from live import LiveMarket, market, moment
+from test_kill import compare
+
+from app.local.ports import is_free
+from app.local.roles import environment_of
+
+pytestmark = pytest.mark.integration
+
+#: All of it with ``make chaos``; a part of it in every run of the tests.
+FULL = os.environ.get("CHAOS") == "full"
+DROPS, KILLS, FREEZES, SILENT = (20, 3, 2, 4) if FULL else (5, 1, 1, 1)
+#: Real seconds, so that the frozen owner's partition goes to the other one.
+FROZEN = 10
+BUSY = {"tickers": ["AAPL", "MSFT", "NVDA", "AMD"], "start": "2024-07-01", "end": "2024-07-12", "interval": "1s"}
+
+
+class Owners:
+    """The platform's own live role and one standing by; which of them holds the feed changes."""
+
+    def __init__(self, platform: Platform, log: Path) -> None:
+        self._platform = platform
+        self._log = log.open("ab")
+        self._port = next(port for port in range(25_000, 30_000) if is_free(port))
+        self._standby: subprocess.Popen[bytes] | None = None
+
+    def stand_by(self) -> None:
+        """Start the second one, if it is not there."""
+        if self._standby is not None and self._standby.poll() is None:
+            return
+        environment = {**environment_of(self._platform.local.settings), "LIVE_WEB_PORT": str(self._port)}
+        command = [sys.executable, "-m", "app", "worker", "--role", "live"]
+        self._standby = subprocess.Popen(command, env=environment, stdout=self._log, stderr=self._log)
+        until("the standby", lambda: _ready(self._platform, self._port), 60)
+
+    def stop(self) -> None:
+        if self._standby is not None:
+            self._standby.kill()
+            self._standby.wait()
+        self._log.close()
+
+    def owner(self) -> int:
+        """The process that holds the feed."""
+        assert self._standby is not None
+        standby = self._standby.pid
+
+        def probe() -> int | None:
+            kept = json.loads((self._platform.local.state_dir / "endpoints.json").read_text())["pids"]["live"]
+            for port, pid in {self._platform.local.settings.live_web_port: kept, self._port: standby}.items():
+                try:
+                    text = self._platform.http.get(f"http://127.0.0.1:{port}/metrics", timeout=2).text
+                except httpx.TransportError:
+                    continue
+                if "fdp_live_owner 1.0" in text:
+                    return int(pid)
+            return None
+
+        return until("an owner of the feed", probe, 40)
+
+
+@contextmanager
+def standing_by(platform: Platform, folder: Path) -> Iterator[Owners]:
+    """A second live role beside the platform's own."""
+    owners = Owners(platform, folder / "standby.log")
+    try:
+        owners.stand_by()
+        yield owners
+    finally:
+        owners.stop()
+
+
+def _ready(platform: Platform, port: int) -> bool:
+    try:
+        return platform.http.get(f"http://127.0.0.1:{port}/health/ready", timeout=2).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+@pytest.mark.timeout(1200 if FULL else 400)
+def test_a_feed_broken_in_every_way_is_whole_in_the_end(platform: Platform, tmp_path: Path) -> None:
+    seed = random.randrange(1_000_000)
+    print(f"seed {seed}")
+    chance = random.Random(seed)
+    clean = platform.run(**BUSY)
+    faults = ["socket"] * DROPS + ["kill"] * KILLS + ["freeze"] * FREEZES + ["silent"] * SILENT
+    chance.shuffle(faults)
+    with standing_by(platform, tmp_path) as owners, market(platform, "2024-05-14T10:00:20", 20) as found:
+        topics = found.subscribe(tickers=["GE", "JPM"], schema="trade")
+        topics += found.subscribe(tickers=["GE"], schema="quote")
+        topics += found.subscribe(tickers=["GE", "JPM"], schema="ohlcv", interval="1s")
+        topics += found.subscribe(tickers=["GE"], schema="ohlcv", interval="1m")
+        since = {topic: moment(found.live(topic)["since"]) for topic in topics}
+        busy = platform.ask(**BUSY)
+        for fault in faults:
+            strike(platform, owners, fault, chance)
+            time.sleep(chance.uniform(0.3, 2.5))
+        # What nobody told is found when its five minutes are over.
+        end = found.clock()
+        whole = end + dt.timedelta(minutes=11)
+        until("the market's time", lambda: found.clock() > whole or None, 120)
+        found.all_covered(topics, end + dt.timedelta(minutes=6), 240)
+        rows = {topic: whole_topic(found, topic, since[topic], end) for topic in topics}
+        gaps = sum(found.entry(topic)["gaps_total"] for topic in topics)
+        compare(platform, platform.finished(busy, timeout=240), clean)
+    print(f"{len(faults)} faults survived, {gaps} gaps in {len(topics)} topics, {sum(rows.values())} rows, each once")
+
+
+def strike(platform: Platform, owners: Owners, fault: str, chance: random.Random) -> None:
+    match fault:
+        case "socket":
+            if chance.random() < 0.5:
+                platform.simulator.stream_fault("socket_drop")
+            else:
+                platform.simulator.stream_fault("upstream_down", seconds=chance.uniform(0.1, 2))
+        case "silent":
+            platform.simulator.stream_fault("upstream_down", seconds=0.3, silent=True)
+        case "kill":
+            pid = owners.owner()
+            os.kill(pid, signal.SIGKILL)
+            until("another owner", lambda: owners.owner() != pid, 40)
+            owners.stand_by()
+        case "freeze":
+            pid = owners.owner()
+            os.kill(pid, signal.SIGSTOP)
+            time.sleep(FROZEN)
+            os.kill(pid, signal.SIGCONT)
+
+
+def whole_topic(found: LiveMarket, topic: str, begin: dt.datetime, end: dt.datetime) -> int:
+    """Every row of history is in the topic, each once; a bar that was written over a hole is named in a gap."""
+    if "ohlcv" not in topic:
+        return found.compare(topic, begin, end)
+    named = {moment(bar["timestamp"]): bar for gap in found.entry(topic)["gaps"] for bar in gap["bars"]}
+    live, past = found.rows(topic, begin, end), found.history(topic, begin, end)
+    assert sorted(row["timestamp"] for row in live) == [row["timestamp"] for row in past]
+    by_time: dict[dt.datetime, dict[str, Any]] = {row["timestamp"]: row for row in live}
+    for row in past:
+        for name in ("open", "high", "low", "close", "volume", "count"):
+            told = named.get(row["timestamp"], by_time[row["timestamp"]])
+            assert told[name] == row[name], (topic, name, row, by_time[row["timestamp"]])
+    return len(past)
