@@ -20,6 +20,7 @@ class Client:
         self.sent = 0
         self.lost = 0
         self.last_id = -1
+        self.tasks: list[asyncio.Task[None]] = []
         self._transport = transport
         self._limit = limit
         self._mute_until = 0.0

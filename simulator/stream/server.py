@@ -147,8 +147,8 @@ class Stream:
         client = Client(socket, transport, self._options.stream_buffer_bytes)
         self._take(client)
         requests: asyncio.Queue[str | bytes] = asyncio.Queue()
-        tasks = [self._task(self._answers(client, requests)), self._task(self._keep_alive(client))]
-        tasks.append(self._task(self._pump(client)))
+        work = (self._answers(client, requests), self._keep_alive(client), self._pump(client))
+        client.tasks = [self._task(each) for each in work]
         try:
             async for message in socket:
                 if message.type in (WSMsgType.TEXT, WSMsgType.BINARY):
@@ -156,8 +156,6 @@ class Stream:
                 elif message.type == WSMsgType.PING and not client.muted:
                     await socket.pong(message.data)
         finally:
-            for task in tasks:
-                task.cancel()
             self._leave(client)
         return socket
 
@@ -171,6 +169,8 @@ class Stream:
         self._client = client
 
     def _leave(self, client: Client) -> None:
+        for task in client.tasks:
+            task.cancel()  # also a subscription that is just being made: it must not become the next client's
         if client is self._client:
             self._client = None
             self._feed.clear()

@@ -29,7 +29,7 @@ def simulator() -> Iterator[Simulator]:
 
 @pytest.fixture(scope="session")
 def get(simulator: Simulator) -> Iterator[Get]:
-    with httpx.Client(base_url=simulator.url) as client:
+    with httpx.Client(base_url=simulator.url, timeout=60) as client:  # years of chains on a busy machine
 
         def call(path: str, **parameters: str | int) -> httpx.Response:
             return client.get(path, params=parameters)

@@ -125,6 +125,21 @@ def test_a_second_client_replaces_the_first_whose_subscriptions_are_gone() -> No
         run(test())
 
 
+def test_what_a_replaced_client_still_waited_for_is_not_the_next_one_s() -> None:
+    async def test() -> None:
+        async with connected(simulator.ws_url) as first:
+            asked = {"msg_type": "STREAM", "sec_type": "STOCK", "req_type": "TRADE", "add": True, "id": 0}
+            await first.say(asked | {"contract": AAPL})
+            await first.until(lambda: simulator.stream_report()["link"] == "logging_in")
+            async with connected(simulator.ws_url) as second:
+                assert await second.ask("TRADE", KO) == "SUBSCRIBED"
+                assert await second.ask("QUOTE", KO) == "SUBSCRIBED"
+                assert simulator.stream_report()["subscriptions"] == ["STOCK TRADE KO", "STOCK QUOTE KO"]
+
+    with Simulator.in_thread(clock=at("09:30:00"), login_seconds=0.5) as simulator:
+        run(test())
+
+
 def test_ids_must_rise_and_what_cannot_be_read_is_an_error() -> None:
     async def test() -> None:
         async with connected(simulator.ws_url) as client:
