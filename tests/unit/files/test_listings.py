@@ -53,6 +53,11 @@ def test_a_listing_is_counted_from_the_files(chain: Folder, need: Need, listing:
     assert chain.provider.list(QUOTES, need) == listing
 
 
+@pytest.mark.parametrize(("day", "strikes"), [(FRIDAY, {10_000, 12_500}), (MONDAY, {10_000}), (JAN_2, set())])
+def test_the_strikes_of_an_expiration_are_told_in_thousandths(chain: Folder, day: dt.date, strikes: set[int]) -> None:
+    assert chain.provider.strikes(QUOTES, day) == strikes
+
+
 def test_a_listing_of_no_file_is_refused(folder: Folder) -> None:
     with pytest.raises(ProviderRefused, match="there is no"):
         folder.provider.list(QUOTES, Need("expirations"))

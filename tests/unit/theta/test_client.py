@@ -165,6 +165,21 @@ def test_strikes_are_counted(terminal: Any, client: ThetaClient) -> None:
     assert listed(terminal, client, "option__list__strikes.example.csv", need) == {dt.date(2024, 3, 15): 5}
 
 
+def test_strikes_are_told_in_thousandths_of_a_dollar(terminal: Any, client: ThetaClient) -> None:
+    terminal.answer = answer(200, (GOLDEN / "option__list__strikes.example.csv").read_bytes())
+    found = client.strikes(QUOTES, dt.date(2024, 3, 15))
+
+    assert {80_000, 128_000, 160_000, 144_000} < found
+    assert len(found) == 5
+    assert terminal.requests[-1].path == "/v3/option/list/strikes"
+
+
+def test_an_expiration_of_which_nothing_is_listed_has_no_strikes(terminal: Any, client: ThetaClient) -> None:
+    terminal.answer = answer(472, b"No data found for your request")
+
+    assert client.strikes(QUOTES, dt.date(2024, 3, 16)) == frozenset()
+
+
 def test_contracts_are_counted_by_expiration(terminal: Any, client: ThetaClient) -> None:
     lines = b"AAPL,2024-01-05,180.000,CALL", b"AAPL,2024-01-12,180.000,PUT", b"AAPL,2024-01-05,180.000,PUT"
     terminal.answer = answer(200, b"\r\n".join([b"symbol,expiration,strike,right", *lines, b""]))
