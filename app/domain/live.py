@@ -90,21 +90,25 @@ class Subscription:
         return replace(self, filters=filters, start=min(starts) if starts else None)
 
 
+_INSTANTS = ("since", "until", "verified", "last")
+
+
 @dataclass(frozen=True, slots=True)
 class Coverage:
     """How far a live topic is, as its owner last recorded it.
 
     Every row of the subscription with an event time in (``since``, ``until``] is in the topic, but for the topic's
-    open gaps. ``since`` None: nothing is sure yet. ``rows`` were written by this run, ``late`` are trades that came
-    after their bar was written, ``outside`` events outside of the subscription's hours, ``lag_ms`` the time from a
-    frame's arrival to its commit, ``last`` the last event time written. ``trims``: the next offset at the begin of
-    each day (UTC, by the platform's clock), by ISO date: where to trim.
+    open gaps. ``since`` None: nothing is sure yet. Up to ``verified`` it has been compared with history. ``rows`` were
+    written by this run, ``late`` are trades that came after their bar was written, ``outside`` events outside of the
+    subscription's hours, ``lag_ms`` the time from a frame's arrival to its commit, ``last`` the last event time
+    written. ``trims``: the next offset at the begin of each day (UTC, by the platform's clock), by ISO date.
     """
 
     run: int
     state: LiveState
     since: int | None = None
     until: int | None = None
+    verified: int | None = None
     last: int | None = None
     rows: int = 0
     late: int = 0
@@ -116,12 +120,12 @@ class Coverage:
 
     def encode(self) -> bytes:
         body = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        return orjson.dumps(body | {name: iso(body[name]) for name in ("since", "until", "last")})
+        return orjson.dumps(body | {name: iso(body[name]) for name in _INSTANTS})
 
     @classmethod
     def decode(cls, value: bytes) -> Coverage:
         body = orjson.loads(value)
-        return cls(**body | {name: micros(body[name]) for name in ("since", "until", "last")})
+        return cls(**body | {name: micros(body.get(name)) for name in _INSTANTS})
 
 
 @dataclass(frozen=True, slots=True)

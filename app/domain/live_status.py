@@ -38,6 +38,7 @@ def live_status(
         "reason": found.reason,
         "since": iso(found.since),
         "until": iso(found.until),
+        "verified": iso(found.verified),
         "last": iso(found.last),
         "lag_ms": found.lag_ms,
         "rows": found.rows,

@@ -145,6 +145,14 @@ class BarSeries(Series):
         new, other = _compared(bars, there)
         repair.gap = replace(repair.gap, repaired=repaired)
         self._name(repair, other)
+        if not repair.told and (len(new) or other):
+            # What was only suspected has a begin and an end of its own.
+            stamps = new.timestamps.tolist() + [stamp for stamp, _ in other]
+            repair.told = True
+            repair.gap = replace(repair.gap, begin=min(stamps), end=max(stamps) + self._seconds * 1_000_000)
+        elif repair.suspected is not None and len(new):
+            end = int(new.timestamps.max()) + self._seconds * 1_000_000
+            repair.gap = replace(repair.gap, end=max(end, repair.gap.end))
         if len(new):
             repair.gap = replace(repair.gap, rows=repair.gap.rows + len(new))
 

@@ -106,6 +106,11 @@ class Series:
         for gap in gaps:
             if gap.state == "open":
                 self.repairs[gap.id] = Repair(gap)
+        if coverage.since is not None and coverage.until is not None:
+            # What the former owner did not come to compare may have a hole that nobody told.
+            begin = max(coverage.since, coverage.verified or coverage.since)
+            if begin < coverage.until:
+                self.open_gap(begin, coverage.until, "silent", None)
 
     # --- how far it is whole --------------------------------------------------------------------------------
 
@@ -264,6 +269,7 @@ class Series:
             state=self.state,
             since=self.since,
             until=self.until(clock),
+            verified=self._verified(),
             last=self.last,
             rows=self.rows,
             late=self.late,
@@ -274,10 +280,15 @@ class Series:
             trims=self.trims,
         )
 
+    def _verified(self) -> int | None:
+        suspected = [repair.gap.begin for repair in self.repairs.values() if repair.suspected is not None]
+        known = [one for one in (self.verified, *suspected) if one is not None]
+        return min(known) if known else self.since
+
     def tell(self, clock: FeedClock, lag_ms: float | None, draft: Draft, *, changes_only: bool = False) -> None:
         """Record the coverage, if there is anything new to it."""
         now = (self.state, self.reason, self.since, len(self.members) if self.members is not None else 0)
-        moved = () if changes_only else (self.until(clock), self.rows, self.outside, self.late)
+        moved = () if changes_only else (self.until(clock), self.rows, self.outside, self.late, self._verified())
         if now == self._told[:4] and (changes_only or moved == self._told[4:]):
             return
         self._told = (*now, *(moved or self._told[4:]))

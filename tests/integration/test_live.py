@@ -90,9 +90,8 @@ def test_what_a_fault_of_the_stream_swallows_is_filled_in(
         silent = kind == "lose" or bool(fields.get("silent"))
         # What nobody tells, the comparison finds when its five minutes are over.
         end = struck + dt.timedelta(minutes=6 if silent else 3)
-        whole = end + dt.timedelta(minutes=7 if silent else 1, seconds=30)
-        until("the market's time", lambda: found.clock() > whole or None)
-        found.all_covered(topics, end + dt.timedelta(minutes=1, seconds=5))
+        wait = found.all_verified if silent else found.all_covered
+        wait(topics, end if silent else end + dt.timedelta(minutes=1, seconds=5), 120)
         for topic in topics:
             if not silent or "ohlcv" not in topic:
                 assert found.compare(topic, since[topic], end) > 0

@@ -81,6 +81,23 @@ class LiveMarket:
             self.covered(topic, instant, max(1.0, deadline - time.monotonic()))
         self.clock.set(speed=0)
 
+    def all_verified(self, topics: Iterable[str], instant: dt.datetime, timeout: float = 90.0) -> None:
+        """Wait until everything up to an instant has been compared with history; then the market stands still."""
+        deadline = time.monotonic() + timeout
+        for topic in topics:
+
+            def probe(topic: str = topic) -> bool:
+                found = self.entry(topic)
+                return bool(found["verified"] and moment(found["verified"]) >= instant)
+
+            try:
+                until(f"{topic} to be compared up to {instant}", probe, max(1.0, deadline - time.monotonic()))
+            except BaseException:
+                print(self.entry(topic))
+                raise
+            self.covered(topic, instant, max(1.0, deadline - time.monotonic()))
+        self.clock.set(speed=0)
+
     def rows(self, topic: str, begin: dt.datetime, end: dt.datetime) -> list[Row]:
         """The rows of a topic with event times in (``begin``, ``end``], as they lie there."""
         return [row for row in self.platform.rows(topic) if begin < row["timestamp"] <= end]

@@ -10,6 +10,7 @@ from collections.abc import Callable
 import pytest
 
 from app.domain.records import SessionCounts
+from app.domain.retry import FEW
 from app.errors import (
     BadTable,
     ProviderBusy,
@@ -20,7 +21,6 @@ from app.errors import (
 )
 from app.history import retry as retry_module
 from app.history.fetch import Fetcher, Observer
-from app.domain.retry import FEW
 from tests.unit.history.fetching import (
     CHUNK_BYTES,
     CHUNK_ROWS,
