@@ -11,7 +11,7 @@ import datetime as dt
 import logging
 import queue
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import orjson
 
@@ -21,10 +21,11 @@ from app.domain.decide import Accepted, Decision, Known, Rejected, Repeated, Sub
 from app.domain.live import Subscription
 from app.domain.live_request import Standing
 from app.domain.records import POSITION_KEY, BacktestRecord, series_records
-from app.errors import Fenced, InvalidRequest, LogError
+from app.errors import InvalidRequest, LogError
 from app.kafka.index import Index
 from app.kafka.live_index import LiveIndex
 from app.kafka.log import LogFollower, Record
+from app.kafka.ownership import Ownership
 from app.kafka.topics import BACKTESTS, DLQ, LIVE, REQUESTS, SERIES
 from app.kafka.writer import TransactionalWriter
 from app.settings import Settings
@@ -36,9 +37,6 @@ _REASON_BYTES = 4_000
 #: A hundred problems, JSON-escaped, take up to 400 KB; with these the whole stays under the broker's limit.
 _HEADER_ROOM, _VALUE_ROOM = 500_000, 2_500_000
 Headers = list[tuple[str, bytes | None]]
-_COOL_DOWN = 3.0
-#: A take-over that lasts about as long as the group's session (6 s) may itself have been overtaken.
-_SLOW_OPEN, _SLOWEST_OPEN = 5.0, 30.0
 
 
 class Decider:
@@ -49,69 +47,32 @@ class Decider:
         self._index = index
         self._live = live
         self._registry = registry
-        self._changed = threading.Condition()
-        self._owned = False
-        self._assignments = 0
-        self._stopped = False
-        self._slow_open = _SLOW_OPEN
         self.accepted = 0
         self.rejected = 0
-        self._thread = threading.Thread(target=self._run, name="decider", daemon=True)
+        self._ownership = Ownership(
+            "decider", lambda: TransactionalWriter(settings, f"{settings.app_id}-requests-0"), self._work
+        )
 
     def start(self) -> None:
-        self._thread.start()
+        self._ownership.start()
 
-    def stop(self, timeout: float = 8.0) -> None:
-        with self._changed:
-            self._stopped = True
-            self._changed.notify_all()
-        if self._thread.is_alive():
-            self._thread.join(timeout)
+    def stop(self) -> None:
+        self._ownership.stop()
 
     def assign(self, owned: bool) -> None:
         """Whether this process owns the partition from now on."""
-        with self._changed:
-            self._assignments += owned != self._owned
-            self._owned = owned
-            self._changed.notify_all()
+        self._ownership.assign(owned)
 
     @property
     def alive(self) -> bool:
         """Whether the thread that decides is there."""
-        return self._thread.is_alive()
+        return self._ownership.alive
 
-    def _mine(self) -> bool:
-        return self._owned and not self._stopped
-
-    def _run(self) -> None:
-        while True:
-            with self._changed:
-                while not self._owned and not self._stopped:
-                    self._changed.wait()
-                if self._stopped:
-                    return
-            try:
-                self._tenure()
-                continue
-            except (Fenced, LogError) as error:
-                if not self._mine():
-                    continue
-                logger.warning("deciding stopped, again in %.0f s if still ours: %s", _COOL_DOWN, error)
-            except Exception:
-                logger.exception("deciding stopped by an unexpected fault, again in %.0f s", _COOL_DOWN)
-            with self._changed:
-                self._changed.wait_for(lambda: self._stopped, _COOL_DOWN)
-
-    def _tenure(self) -> None:
+    def _work(self, writer: TransactionalWriter, mine: Callable[[], bool]) -> None:
         """From taking the partition over to losing it."""
-        writer = TransactionalWriter(self._settings, f"{self._settings.app_id}-requests-0")
         follower: LogFollower | None = None
         over = threading.Event()
         try:
-            took = writer.open()
-            if took > self._slow_open:
-                self._slow_open = min(_SLOWEST_OPEN, 2 * self._slow_open)
-                raise LogError(f"taking over took {took:.1f} s; the owner may be another by now")
             self._index.catch_up()
             self._live.catch_up()
             inbox: queue.Queue[Record] = queue.Queue(5 * _BATCH)
@@ -123,9 +84,7 @@ class Decider:
             )
             follower.start()
             logger.info("deciding on requests from offset %d on", self._index.position + 1)
-            tenure = self._assignments
-            # An assignment that went and came again meanwhile begins a tenure of its own.
-            while self._mine() and self._assignments == tenure:
+            while mine():
                 batch = _drain(inbox)
                 if batch:
                     self._decide(writer, batch)
@@ -133,7 +92,6 @@ class Decider:
             over.set()
             if follower is not None:
                 follower.stop()
-            writer.close()
 
     def _decide(self, writer: TransactionalWriter, batch: list[Record]) -> None:
         new: dict[str, BacktestRecord] = {}
