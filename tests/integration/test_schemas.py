@@ -45,10 +45,11 @@ def test_stock_rows_equal_the_terminals_answer(
     answer = platform.table(f"/v3/stock/history/{endpoint}", symbol="QUIET", date=day.replace("-", ""), **params)
     topic = done["series"][0]["topic"]
     assert topic == f"stock-quiet-{schema}{interval or ''}-historical-{done['backtest_id']}"
-    rows = platform.rows(topic)
+    messages = platform.messages(topic)
+    rows = platform.decoded(messages)
     assert rows == expected(answer, "QUIET", schema)
     assert len(rows) > 100
-    for message, row in zip(platform.messages(topic), rows, strict=True):
+    for message, row in zip(messages, rows, strict=True):
         assert message.key() == b"QUIET"
         assert message.timestamp()[1] == int(row["timestamp"].timestamp() * 1000)
 
@@ -73,10 +74,11 @@ def test_option_rows_equal_the_terminals_answer(
     answer = platform.chain("QUIET", endpoint, day, contracts, **params)
     topic = done["series"][0]["topic"]
     assert topic == f"option-quiet-{schema}{interval or ''}-historical-{done['backtest_id']}"
-    rows = platform.rows(topic)
+    messages = platform.messages(topic)
+    rows = platform.decoded(messages)
     assert rows == expected(answer, "QUIET", schema)
     assert len({occ(row) for row in rows}) >= 4
-    for message, row in zip(platform.messages(topic), rows, strict=True):
+    for message, row in zip(messages, rows, strict=True):
         assert message.key() == occ(row).encode()
         assert message.timestamp()[1] == int(row["timestamp"].timestamp() * 1000)
 

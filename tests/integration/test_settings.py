@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,16 +18,49 @@ pytestmark = pytest.mark.integration
 NOWHERE = "127.0.0.1:1"
 
 
-def run(tmp_path: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+def start(tmp_path: Path, *arguments: str, **environment: str) -> subprocess.Popen[str]:
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("KAFKA_", "THETA_", "SCHEMA_"))}
-    return subprocess.run(
+    return subprocess.Popen(
         [sys.executable, "-m", "app", *arguments],
         env={**clean, "STATE_DIR": str(tmp_path), **environment},
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        timeout=90,
-        check=False,
     )
+
+
+def end_of(process: subprocess.Popen[str]) -> subprocess.CompletedProcess[str]:
+    try:
+        out, err = process.communicate(timeout=90)
+    finally:
+        process.kill()
+    return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+
+def run(tmp_path: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return end_of(start(tmp_path, *arguments, **environment))
+
+
+@pytest.fixture(scope="module")
+def without_a_broker(
+    services: EmbeddedServices, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, subprocess.Popen[str]]]:
+    """What is started without one, all at once: each waits for the broker ten seconds before it gives up."""
+    commands = {role: ("worker", "--role", role) for role in ("coordinator", "history")} | {"local": ("local",)}
+    rest = {"SCHEMA_REGISTRY_URL": services.registry_url, "THETA_URL": f"http://{NOWHERE}"}
+    started = {
+        name: start(
+            tmp_path_factory.mktemp(name),
+            *command,
+            KAFKA_BOOTSTRAP_SERVERS=NOWHERE,
+            **(rest if name == "local" else {}),
+        )
+        for name, command in commands.items()
+    }
+    yield started
+    for process in started.values():
+        process.kill()
+        process.communicate()
 
 
 def assert_one_line(done: subprocess.CompletedProcess[str], setting: str) -> None:
@@ -59,8 +93,8 @@ def test_a_wrong_value(tmp_path: Path, setting: str, value: str) -> None:
 
 
 @pytest.mark.parametrize("role", ["coordinator", "history"])
-def test_a_broker_that_is_away(tmp_path: Path, role: str) -> None:
-    done = run(tmp_path, "worker", "--role", role, KAFKA_BOOTSTRAP_SERVERS=NOWHERE)
+def test_a_broker_that_is_away(without_a_broker: dict[str, subprocess.Popen[str]], role: str) -> None:
+    done = end_of(without_a_broker[role])
     assert_one_line(done, "KAFKA_BOOTSTRAP_SERVERS")
     assert NOWHERE in done.stderr
 
@@ -85,15 +119,8 @@ def test_something_that_is_no_registry(tmp_path: Path, services: EmbeddedService
     assert_one_line(done, "SCHEMA_REGISTRY_URL")
 
 
-def test_local_with_a_broker_that_is_away(tmp_path: Path, services: EmbeddedServices) -> None:
-    done = run(
-        tmp_path,
-        "local",
-        KAFKA_BOOTSTRAP_SERVERS=NOWHERE,
-        SCHEMA_REGISTRY_URL=services.registry_url,
-        THETA_URL=f"http://{NOWHERE}",
-    )
-    assert_one_line(done, "KAFKA_BOOTSTRAP_SERVERS")
+def test_local_with_a_broker_that_is_away(without_a_broker: dict[str, subprocess.Popen[str]]) -> None:
+    assert_one_line(end_of(without_a_broker["local"]), "KAFKA_BOOTSTRAP_SERVERS")
 
 
 def test_an_unknown_role(tmp_path: Path) -> None:

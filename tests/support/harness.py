@@ -6,9 +6,12 @@ import csv
 import datetime as dt
 import io
 import itertools
+import os
+import random
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -21,6 +24,8 @@ from confluent_kafka.serialization import MessageField, SerializationContext
 from oracle import table
 
 from app.local.platform import LocalPlatform
+from app.local.ports import is_free
+from app.settings import ROLES
 from simulator.server import Simulator
 
 NEW_YORK = ZoneInfo("America/New_York")
@@ -28,6 +33,18 @@ T = TypeVar("T")
 FINAL = ("complete", "partial", "failed", "cancelled")
 #: Seconds that a series of these tests waits for a terminal that does not answer.
 THETA_WAIT = 4
+#: Which of pytest-xdist's processes this is, and of how many; the only one without it.
+WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % WORKERS
+#: Each process hands out a range of its own, and none of it twice. Below those of ``app.local.ports`` and the kernel;
+#: in random order because of another checkout's tests.
+_PORTS = iter(random.sample(range(10_000 + 1_000 * WORKER, 11_000 + 1_000 * WORKER), 1_000))
+
+
+def web_ports() -> dict[str, int]:
+    """Settings that give each role a free port: several platforms that start at once would all take the default."""
+    names = ("web_port" if role == "coordinator" else f"{role}_web_port" for role in ROLES)
+    return {name: next(port for port in _PORTS if is_free(port)) for name in names}
 
 
 def until(what: str, probe: Callable[[], T | None], timeout: float = 60.0) -> T:
@@ -110,13 +127,22 @@ class Platform:
 
     def rows(self, topic: str) -> list[dict[str, Any]]:
         """The rows of a topic, decoded by the registry's schema."""
-        decode = AvroDeserializer(SchemaRegistryClient({"url": self.registry}))
-        context = SerializationContext(topic, MessageField.VALUE)
-        return [decode(message.value(), context) for message in self.messages(topic)]
+        return self.decoded(self.messages(topic))
+
+    def decoded(self, messages: list[Message]) -> list[dict[str, Any]]:
+        """The rows of messages that were read."""
+        return [
+            self._decode(message.value(), SerializationContext(message.topic(), MessageField.VALUE))
+            for message in messages
+        ]
+
+    @cached_property
+    def _decode(self) -> AvroDeserializer:
+        return AvroDeserializer(SchemaRegistryClient({"url": self.registry}))
 
     def table(self, path: str, **params: str) -> list[dict[str, Any]]:
         """What the terminal answers, cell by cell; nothing for "no data"."""
-        response = httpx.get(f"{self.simulator.url}{path}", params=params, trust_env=False, timeout=60)
+        response = self._terminal.get(f"{self.simulator.url}{path}", params=params)
         assert response.status_code in (200, 472), response.text
         return table(response.text) if response.status_code == 200 else []
 
@@ -141,9 +167,14 @@ class Platform:
             if (row["expiration"] - session).days <= contracts.get("max_dte", 10_000)
         ]
 
+    @cached_property
+    def _terminal(self) -> httpx.Client:
+        # One for all, though it keeps no connection: each makes a TLS context, which takes longer than most answers.
+        return httpx.Client(trust_env=False, timeout=60, limits=httpx.Limits(max_keepalive_connections=0))
+
     def answer(self, path: str, **params: str) -> list[dict[str, Any]]:
         """What the terminal answers, read in the plainest way: text cells turned to numbers, times to UTC."""
-        response = httpx.get(f"{self.simulator.url}{path}", params=params, trust_env=False, timeout=60)
+        response = self._terminal.get(f"{self.simulator.url}{path}", params=params)
         if response.status_code == 472:
             return []
         assert response.status_code == 200, response.text

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import io
+from collections.abc import Callable
+from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -21,7 +23,9 @@ Row = dict[str, Any]
 
 def table(text: str) -> list[Row]:
     """The cells of a CSV answer, each as what its column says."""
-    return [{name: _cell(name, cell) for name, cell in row.items()} for row in csv.DictReader(io.StringIO(text))]
+    header, *lines = csv.reader(io.StringIO(text))
+    columns = [(name, _reading(name)) for name in header]
+    return [{name: read(cell) for (name, read), cell in zip(columns, line, strict=True)} for line in lines]
 
 
 def expected(answer: list[Row], symbol: str, schema: str, *, fill: bool = False) -> list[Row]:
@@ -55,13 +59,30 @@ def _row(row: Row, symbol: str, schema: str) -> Row:
     return found
 
 
-def _cell(name: str, text: str) -> Any:
+@cache
+def _reading(name: str) -> Callable[[str], Any]:
+    """How the cells of a column are read."""
     if name == "expiration":
-        return dt.date.fromisoformat(text)
+        return _date
     if name in ("created", "last_trade") or name.endswith("timestamp"):
-        return dt.datetime.fromisoformat(text).replace(tzinfo=NEW_YORK).astimezone(dt.UTC)
+        return _stamp
     if name in ("symbol", "right"):
-        return text
+        return str
     if name in _INTEGERS:
-        return int(text)
+        return int
+    return _number
+
+
+# A chain says the same instants and expirations once for each contract.
+@cache
+def _date(text: str) -> dt.date:
+    return dt.date.fromisoformat(text)
+
+
+@cache
+def _stamp(text: str) -> dt.datetime:
+    return dt.datetime.fromisoformat(text).replace(tzinfo=NEW_YORK).astimezone(dt.UTC)
+
+
+def _number(text: str) -> float | None:
     return float(text) if text else None

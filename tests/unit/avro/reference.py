@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 import struct
+from functools import cache
 from typing import Any
 
 import fastavro
@@ -30,12 +31,17 @@ def plain(schema: dict[str, Any]) -> Any:
 
 
 def by_fastavro(record: RecordType, rows: list[Row]) -> list[bytes]:
-    schema, bodies = plain(record.avro()), []
+    schema, bodies = _parsed(record), []
     for row in rows:
         out = io.BytesIO()
         fastavro.schemaless_writer(out, schema, row)
         bodies.append(out.getvalue())
     return bodies
+
+
+@cache
+def _parsed(record: RecordType) -> Any:
+    return plain(record.avro())
 
 
 def table(record: RecordType, rows: list[Row]) -> Rows:
@@ -103,10 +109,10 @@ def values(column: Column) -> st.SearchStrategy[Any]:
     )
 
 
-@st.composite
-def tables(draw: st.DrawFn, record: RecordType, most: int = 12) -> list[Row]:
+@cache  # making the strategy takes as long as an example
+def tables(record: RecordType, most: int = 12) -> st.SearchStrategy[list[Row]]:
     row = st.fixed_dictionaries({column.name: values(column) for column in record.columns})
-    return draw(st.lists(row, max_size=most))
+    return st.lists(row, max_size=most)
 
 
 _SIMPLE: dict[Kind, Any] = {
