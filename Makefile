@@ -10,7 +10,7 @@ demo: $(READY)  ## the main job from nothing, about 15 s from the second time on
 	$(BIN)/python -m app demo
 
 test: $(READY)  ## all tests, on an embedded broker and registry
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: $(READY)  ## style, types, one-way layers
 	$(BIN)/ruff check .

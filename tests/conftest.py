@@ -7,14 +7,24 @@ from collections.abc import Iterator
 import httpx
 import pytest
 from confluent_kafka.admin import AdminClient
-from harness import THETA_WAIT, Platform
+from harness import THETA_WAIT, WORKER, WORKERS, Platform, web_ports
 
 from app.errors import PlatformError
+from app.local import ports
 from app.local.embedded import EmbeddedServices, embedded_services
 from app.local.platform import LocalPlatform
 from app.settings import Settings
 from simulator.clock import MarketClock
 from simulator.server import Simulator
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_ports() -> Iterator[None]:
+    """Each of pytest-xdist's processes looks for free ports among others than its siblings."""
+    share = len(ports._RANGE) // WORKERS
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ports, "_RANGE", ports._RANGE[WORKER * share : (WORKER + 1) * share])
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -71,6 +81,7 @@ def platform(
         theta_wait=THETA_WAIT,
         theta_tier="pro",
         state_dir=tmp_path_factory.mktemp("platform"),
+        **web_ports(),
     )
     local = LocalPlatform(settings)
     local.start()

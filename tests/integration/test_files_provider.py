@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,7 +17,7 @@ import httpx
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from harness import NEW_YORK, Platform
+from harness import NEW_YORK, Platform, web_ports
 
 from app.local.platform import LocalPlatform
 from app.settings import Settings
@@ -46,12 +45,6 @@ def bars() -> list[dict[str, Any]]:
     return rows
 
 
-def free_port() -> int:
-    """Beside another platform the default ports are a race."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return int(taken.getsockname()[1])
-
-
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     root = tmp_path_factory.mktemp("data")
@@ -65,9 +58,8 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
         data_provider="files",
         files_dir=root,
         theta_url=NOWHERE,
-        web_port=free_port(),
-        history_web_port=free_port(),
         state_dir=tmp_path_factory.mktemp("files"),
+        **web_ports(),
     )
     with LocalPlatform(settings) as local, httpx.Client(base_url=local.endpoints.web, trust_env=False) as http:
         found = local.endpoints

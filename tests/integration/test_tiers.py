@@ -1,17 +1,17 @@
 """What the account's tier does not cover is said before anything is asked of the provider.
 
-A platform of its own, broker included: two coordinators on one log would both decide on its requests.
+A platform of its own, broker included: two coordinators on one log would both decide on its requests. The registry
+is everybody's.
 """
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
-from harness import Platform
+from harness import Platform, web_ports
 
 from app.local.platform import LocalPlatform
 from app.settings import Settings
@@ -20,21 +20,15 @@ from simulator.server import Simulator
 pytestmark = pytest.mark.integration
 
 
-def free_port() -> int:
-    """Beside another platform the default ports are a race."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return int(taken.getsockname()[1])
-
-
 @pytest.fixture(scope="module")
-def value(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+def value(registry_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     with Simulator.in_thread(seed=7, tier="value") as simulator:
         settings = Settings(
             theta_tier="value",
+            schema_registry_url=registry_url,
             theta_url=simulator.url,
-            web_port=free_port(),
-            history_web_port=free_port(),
             state_dir=tmp_path_factory.mktemp("value"),
+            **web_ports(),
         )
         with LocalPlatform(settings) as local, httpx.Client(base_url=local.endpoints.web, trust_env=False) as http:
             yield Platform(local, simulator, http, local.endpoints.kafka, local.endpoints.registry)

@@ -128,6 +128,7 @@ def test_topics_and_schemas_survive_sigterm_and_kill_9(tmp_path: Path) -> None:
         for pid in before.values():
             os.kill(pid, signal.SIGKILL)
         eventually(lambda: not set(before.values()) & set(services.supervisor.pids().values()), "new processes")
+        eventually(lambda: services.supervisor.are_ready([*before]), "their readiness", within=60)
         write(bootstrap, b"after a restart by the supervisor")
         assert len(read(bootstrap, 1)) == 1
         eventually(lambda: _registered(services) == (200, first), "the registry's return")
