@@ -27,6 +27,8 @@ _FIRST, _HEAL, _COMPARE = 0, 1, 2
 _LOOK = 0.5
 #: Comparisons under way at once: history and healing want the provider too.
 _COMPARING = 2
+#: Joins of history and live under way at once.
+_LONG = 1
 _SOON, _LATER = 5.0, 60.0
 #: Microseconds of the market's time after a window before it is compared.
 _GRACE = LATENESS + 3_000_000
@@ -57,8 +59,14 @@ class Chores:
             names = sorted(self._book.unprepared)
             self._preparing = True
             self._healer.submit(_FIRST, ("prepare", ""), lambda: self._jobs.prepare(names))
+        long = sum(r.under_way and r.gap.why == "start" for one in self._book.watched for r in one.repairs.values())
         for one in list(self._book.watched):
             for repair in one.due_repairs(self._clock, mono) if one.prepared else ():
+                if repair.gap.why == "start":
+                    # Years may have to be fetched; other gaps should not wait for that.
+                    if long >= _LONG:
+                        continue
+                    long += 1
                 self._mend(one, repair)
             if isinstance(one, BarSeries):
                 self._seed(one, mono)
