@@ -122,11 +122,13 @@ class Book:
         self.watch(one)
 
     def renew(self, one: Series) -> None:
-        """Subscribe anew to what has fallen silent while others went on."""
+        """Subscribe anew to what has fallen silent while others went on; others may share its subscriptions."""
         logger.warning("%s has fallen silent: it is subscribed to anew", one.topic)
-        one.break_off("silent", self._clock)
+        for other in self.series.values():
+            if not other.keys.isdisjoint(one.keys):
+                other.break_off("silent", self._clock)
+                self.watch(other)
         self._link.renew(one.keys)
-        self.watch(one)
 
     def _want(self, one: Series, keys: frozenset[StreamKey]) -> None:
         self._link.want(keys - one.keys)

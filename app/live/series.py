@@ -215,7 +215,7 @@ class Series:
     def open_gap(self, begin: int, end: int, why: GapCause, draft: Draft | None) -> Repair:
         """A new gap; told at once if there is a draft, else once something is found to be missing in it."""
         gap = Gap(self.topic, self.sub.run, f"{time.time_ns():x}", begin, end, why, opened_at=_now())
-        repair = Repair(gap, told=draft is not None, suspected=end if why == "silent" else None)
+        repair = Repair(gap, told=draft is not None, suspected=end if draft is None else None)
         self.repairs[gap.id] = repair
         if draft is not None:
             draft.record(GAPS, self.topic, gap.encode())

@@ -18,10 +18,9 @@ from typing import Any
 
 import httpx
 import pytest
-from harness import Platform, until
+from harness import Platform, until, web_ports
 from live import LiveMarket, market, moment
 
-from app.local.ports import is_free
 from app.local.roles import environment_of
 
 pytestmark = pytest.mark.integration
@@ -40,7 +39,7 @@ class Owners:
     def __init__(self, platform: Platform, log: Path) -> None:
         self._platform = platform
         self._log = log.open("ab")
-        self._port = next(port for port in range(25_000, 30_000) if is_free(port))
+        self._port = web_ports()["live_web_port"]
         self._standby: subprocess.Popen[bytes] | None = None
 
     def stand_by(self) -> None:

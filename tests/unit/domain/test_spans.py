@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from bisect import bisect_right
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -129,7 +130,7 @@ def test_no_part_is_longer_than_asked_and_together_they_are_the_whole(begin: int
             joined.append(part)
     assert joined == spans(begin, end, None, None)
     # All but the last of each session are as long as they may be.
-    for one, after in zip(parts, parts[1:], strict=False):
+    for one, after in pairwise(parts):
         assert after.date != one.date or one.last - one.first + 1 == longest
 
 

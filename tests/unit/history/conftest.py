@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from app.history import retry as retry_module
+from app.domain import retry as retry_module
 from app.history.fetch import Fetcher
 from tests.unit.history.fetching import FakeProvider
 

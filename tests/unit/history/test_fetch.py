@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
+from app.domain import retry as retry_module
 from app.domain.records import SessionCounts
 from app.domain.retry import FEW
 from app.errors import (
@@ -19,7 +20,6 @@ from app.errors import (
     ProviderRefused,
     ProviderUnavailable,
 )
-from app.history import retry as retry_module
 from app.history.fetch import Fetcher, Observer
 from tests.unit.history.fetching import (
     CHUNK_BYTES,

@@ -31,7 +31,7 @@ if words[0] == "worker":
         print("KAFKA_BOOTSTRAP_SERVERS: nobody answers at", os.environ["KAFKA_BOOTSTRAP_SERVERS"], file=sys.stderr)
         sys.exit(2)
     (state / f"{role}.env.json").write_text(json.dumps(dict(os.environ)))
-    port = int(os.environ["WEB_PORT" if role == "coordinator" else "HISTORY_WEB_PORT"])
+    port = int(os.environ["WEB_PORT" if role == "coordinator" else f"{role.upper()}_WEB_PORT"])
 else:
     port = int(words[words.index("--http-port") + 1])
 server = http.server.HTTPServer(("127.0.0.1", port), Health)

@@ -45,9 +45,9 @@ def test_only_what_is_not_set_is_brought_up() -> None:
         assert told["kafka"] == "kafka.example:9092"
         assert told["registry"] == "http://registry.example/api"
         assert told["theta_http"].startswith("http://127.0.0.1:")
-        assert told["theta_ws"] is None
+        assert told["theta_ws"].startswith("ws://127.0.0.1:")
         assert set(told["pids"]) == {"broker", "registry", "coordinator", "history", "live"}
-        assert [name for name, pid in told["pids"].items() if pid] == ["coordinator", "history"]
+        assert [name for name, pid in told["pids"].items() if pid] == ["coordinator", "history", "live"]
         pids = [pid for pid in told["pids"].values() if pid]
     assert not (platform.state_dir / "endpoints.json").exists()
     assert all(is_gone(pid) for pid in pids)
@@ -62,7 +62,7 @@ def test_with_a_terminal_set_no_simulator_is_started() -> None:
 def test_the_roles_get_every_address_and_what_was_set(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("API_TOKENS", "secret")
     with LocalPlatform(load(**ELSEWHERE, log_level="DEBUG")) as platform:
-        for role in ("coordinator", "history"):
+        for role in ("coordinator", "history", "live"):
             got = json.loads((platform.state_dir / f"{role}.env.json").read_text())
             assert got["KAFKA_BOOTSTRAP_SERVERS"] == "kafka.example:9092"
             assert got["SCHEMA_REGISTRY_URL"] == "http://registry.example/api"
@@ -131,7 +131,7 @@ def test_run_local_ends_when_told() -> None:
 
     run_local(load(**ELSEWHERE), stop=stop, on_event=events.append, on_ready=ready)
     assert told
-    assert events[0] == "starting simulator, coordinator, history"
+    assert events[0] == "starting simulator, coordinator, history, live"
     assert events[-1] == "stopping"
 
 

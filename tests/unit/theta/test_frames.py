@@ -1,4 +1,4 @@
-"""Frames of the terminal's WebSocket as columns. The literals are those of the vendor's documents and of Lean's tests."""
+"""Frames of the terminal's WebSocket as columns. Literals: the vendor's documents, Lean's tests."""
 
 from __future__ import annotations
 
