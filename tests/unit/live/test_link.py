@@ -501,7 +501,7 @@ def run(script: list[tuple[str, Any]], refused: set[StreamKey]) -> tuple[Link, T
     return link, terminal, wanted
 
 
-@settings(max_examples=150)
+@settings(max_examples=100)
 @given(script=st.lists(steps, max_size=25), refused=st.sets(st.sampled_from(MANY), max_size=2))
 def test_in_the_end_what_is_wanted_streams_and_the_link_knows_it(
     script: list[tuple[str, Any]], refused: set[StreamKey]
@@ -520,7 +520,9 @@ def test_in_the_end_what_is_wanted_streams_and_the_link_knows_it(
 def test_what_is_wanted_again_streams_however_many_others_are_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(link_module, "_BURST", 3)
     script: list[tuple[str, Any]] = [
-        *[("want", MANY), *[("pump", 0.0), ("answer", 10)] * 4],
+        ("want", MANY),
+        ("reconnect", None),
+        *[("pump", 0.0), ("answer", 10)] * 4,
         ("unwant", MANY),
         ("want", [MANY[-1]]),
     ]

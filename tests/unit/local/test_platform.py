@@ -159,7 +159,7 @@ def test_a_signal_stops_everything(tmp_path: Path, number: signal.Signals) -> No
     process, children = run_as_process(tmp_path)
     os.killpg(process.pid, number)  # as a terminal does: the children are in sessions of their own
     assert process.wait(10) == 0
-    assert len(children) == 3
+    assert len(children) == 4
     assert all(is_gone(pid) for pid in children)
     assert not (tmp_path / "state/endpoints.json").exists()
 
