@@ -1,0 +1,85 @@
+"""The feed's clock: the market's time as the events tell it, and what it is while they say nothing."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.live.clock import QUIET, FeedClock
+
+SECOND = 1_000_000
+
+
+def test_nothing_is_known_before_the_first_event() -> None:
+    clock = FeedClock()
+    clock.restart(10.0)
+    assert clock.now(10.0) is None
+    assert clock.now(1e6) is None
+
+
+@given(st.lists(st.integers(0, 10**15), min_size=1, max_size=20))
+def test_it_is_the_highest_event_time_of_the_connection(times: list[int]) -> None:
+    clock = FeedClock()
+    for i, micros in enumerate(times):
+        clock.advance(micros, 1, i * 0.1)
+        assert clock.latest == max(times[: i + 1])
+        assert clock.now(i * 0.1) == clock.latest
+    assert clock.events == len(times)
+
+
+def test_it_stands_while_the_feed_is_quiet_for_a_moment_and_then_goes_on_by_itself() -> None:
+    clock = FeedClock()
+    clock.advance(7 * SECOND, 3, 100.0)
+    assert clock.now(100.0 + QUIET - 0.001) == 7 * SECOND
+    assert clock.now(100.0 + QUIET) == (7 + 5) * SECOND
+    assert clock.now(160.0) == (7 + 60) * SECOND
+    # What was only guessed is not remembered.
+    assert clock.latest == 7 * SECOND
+
+
+def test_an_event_that_is_older_does_not_move_it_and_does_not_end_the_quiet() -> None:
+    clock = FeedClock()
+    clock.advance(7 * SECOND, 1, 100.0)
+    clock.advance(6 * SECOND, 1, 104.0)
+    assert clock.now(105.0) == 12 * SECOND
+    clock.advance(8 * SECOND, 1, 106.0)
+    assert clock.now(106.0) == 8 * SECOND
+
+
+def test_an_event_of_the_same_time_ends_the_quiet() -> None:
+    clock = FeedClock()
+    clock.advance(7 * SECOND, 1, 100.0)
+    clock.advance(7 * SECOND, 1, 104.0)
+    assert clock.now(106.0) == 7 * SECOND
+
+
+def test_on_a_new_connection_the_quiet_counts_anew() -> None:
+    clock = FeedClock()
+    clock.advance(7 * SECOND, 1, 100.0)
+    clock.restart(150.0)
+    assert clock.events == 0
+    assert clock.now(154.9) == 7 * SECOND
+    assert clock.now(155.0) == 12 * SECOND
+
+
+def test_a_former_owners_clock_goes_on_with_the_time_that_has_passed() -> None:
+    clock = FeedClock()
+    clock.recall(7 * SECOND, 30.0, 100.0)
+    assert clock.now(100.0) == 37 * SECOND
+    assert clock.now(110.0) == 47 * SECOND
+
+
+def test_a_former_owner_whose_clock_was_ahead_of_this_machines_does_not_turn_it_back() -> None:
+    clock = FeedClock()
+    clock.recall(7 * SECOND, -30.0, 100.0)
+    assert clock.latest == 7 * SECOND
+
+
+def test_the_first_event_puts_a_guess_right_in_either_direction() -> None:
+    for actual in (20 * SECOND, 60 * SECOND):
+        clock = FeedClock()
+        clock.recall(7 * SECOND, 30.0, 100.0)
+        clock.advance(actual, 1, 101.0)
+        assert clock.now(101.0) == actual
+        clock.advance(actual - SECOND, 1, 101.0)
+        assert clock.latest == actual
