@@ -128,6 +128,9 @@ class BarSeries(Series):
             begin = ceil_to_grid(begin + 1, self._seconds, self.sub.start_time)
         else:
             begin = floor_to_grid(begin, self._seconds, self.sub.start_time)
+        if draft is None:
+            # A suspicion is of bars that were final.
+            end = floor_to_grid(end, self._seconds, self.sub.start_time)
         return super().open_gap(begin, max(begin, end), why, draft)
 
     def asked_from(self, repair: Repair) -> int:

@@ -29,6 +29,7 @@ AGAIN = 60.0
 #: Sessions that a quiet feed's own clock is trusted for; a replay may be years behind this machine's.
 _TRUSTED_DAYS = 7
 _SECOND = 1_000_000
+_NEVER = 1 << 62
 
 
 @dataclass(slots=True)
@@ -110,7 +111,8 @@ class Series:
             # What the former owner did not come to compare may have a hole that nobody told.
             begin = max(coverage.since, coverage.verified or coverage.since)
             if begin < coverage.until:
-                self.open_gap(begin, coverage.until, "silent", None)
+                # It says nothing of the subscriptions that stand now.
+                self.open_gap(begin, coverage.until, "silent", None).suspected = _NEVER
 
     # --- how far it is whole --------------------------------------------------------------------------------
 

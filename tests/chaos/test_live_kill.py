@@ -30,7 +30,7 @@ FULL = os.environ.get("CHAOS") == "full"
 DROPS, KILLS, FREEZES, SILENT = (20, 3, 2, 4) if FULL else (5, 1, 1, 1)
 #: Real seconds, so that the frozen owner's partition goes to the other one.
 FROZEN = 10
-BUSY = {"tickers": ["AAPL", "MSFT", "NVDA", "AMD"], "start": "2024-07-01", "end": "2024-07-12", "interval": "1s"}
+BUSY = {"tickers": ["AAPL", "MSFT", "NVDA", "AMD"], "start": "2024-05-01", "end": "2024-05-10", "interval": "1s"}
 
 
 class Owners:
