@@ -4,13 +4,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint format schemas bench lock clean
+.PHONY: demo test chaos lint format schemas bench lock clean
 
 demo: $(READY)  ## the main job from nothing, about 15 s from the second time on
 	$(BIN)/python -m app demo
 
 test: $(READY)  ## all tests, on an embedded broker and registry
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+chaos: $(READY)  ## what breaks, broken more often than in the tests; some minutes
+	CHAOS=full $(BIN)/python -m pytest tests/chaos -s
 
 lint: $(READY)  ## style, types, one-way layers
 	$(BIN)/ruff check .
