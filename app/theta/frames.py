@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-from collections.abc import Iterable
-from itertools import chain
+from collections.abc import Iterator
 from operator import itemgetter
 from typing import Any
 
@@ -26,6 +25,8 @@ from app.domain.times import DAY, SECOND, new_york_to_utc
 logger = logging.getLogger(__name__)
 
 Ints = npt.NDArray[np.int64]
+#: Frames that are decoded together.
+_AT_ONCE = 128
 #: The terminal's word for a link that works.
 CONNECTED = "CONNECTED"
 _PRICES = frozenset({"price", "bid", "ask"})
@@ -64,6 +65,33 @@ def request_frame(key: StreamKey, number: int, *, add: bool) -> str:
     return orjson.dumps(body).decode()
 
 
+class _Found:
+    """Events of one kind: the values of all one after the other, so that no object is kept for each."""
+
+    __slots__ = ("contracts", "symbols", "values")
+
+    def __init__(self) -> None:
+        self.values: list[Any] = []
+        self.symbols: list[str] = []
+        self.contracts: list[int] = []
+
+    def add(self, other: _Found) -> None:
+        self.values += other.values
+        self.symbols += other.symbols
+        self.contracts += other.contracts
+
+    def each(self, width: int) -> Iterator[_Found]:
+        """Each event by itself; ``width``: how many values one has."""
+        for i, (symbol, contract) in enumerate(zip(self.symbols, self.contracts, strict=True)):
+            one = _Found()
+            one.values, one.symbols, one.contracts = self.values[i * width : (i + 1) * width], [symbol], [contract]
+            yield one
+
+
+def _nothing() -> tuple[_Found, _Found, _Found, _Found]:
+    return _Found(), _Found(), _Found(), _Found()
+
+
 class FrameReader:
     """Turns frames into columns; remembers the link's state from call to call, and what it has seen."""
 
@@ -77,7 +105,7 @@ class FrameReader:
     def read(self, frames: list[str]) -> list[Segment]:
         """The frames in their order, cut where the link's state changes."""
         segments: list[Segment] = []
-        found: tuple[list[tuple[Any, ...]], ...] = ([], [], [], [])
+        found = _nothing()
         stock_trades, stock_quotes, option_trades, option_quotes = found
         responses: list[Response] = []
         link = self.link
@@ -88,9 +116,9 @@ class FrameReader:
                 kind = header["type"]
                 if header["status"] != link and kind != "REQ_RESPONSE":
                     # A state that lasted for no event is still one: events were missed meanwhile.
-                    if any(found) or responses or link:
+                    if any(one.symbols for one in found) or responses or link:
                         segments.append(self._segment(link, found, responses))
-                        found = ([], [], [], [])
+                        found = _nothing()
                         stock_trades, stock_quotes, option_trades, option_quotes = found
                         responses = []
                     link = header["status"]
@@ -104,28 +132,36 @@ class FrameReader:
                 else:
                     continue
                 contract = frame["contract"]
-                security = contract["security_type"]
+                security, root, packed = contract["security_type"], contract["root"], 0
                 if security == "STOCK":
-                    stock.append((values, contract["root"], 0))
+                    into = stock
                 elif security == "OPTION":
-                    name = (contract["expiration"], contract["strike"], contract["right"])
-                    packed = contracts.get(name)
-                    option.append((values, contract["root"], self._pack(name) if packed is None else packed))
+                    into, name = option, (contract["expiration"], contract["strike"], contract["right"])
+                    known = contracts.get(name)
+                    packed = self._pack(name) if known is None else known
+                else:
+                    continue
+                into.values += values
+                into.symbols.append(root)
+                into.contracts.append(packed)
             except (KeyError, TypeError, ValueError):
                 self._complain(frame)
-        if any(found) or responses or link != self.link or not segments:
+        if any(one.symbols for one in found) or responses or link != self.link or not segments:
             segments.append(self._segment(link, found, responses))
         self.link = link
         return segments
 
-    def _decoded(self, frames: list[str]) -> Iterable[dict[str, Any]]:
-        try:
-            decoded: list[dict[str, Any]] = orjson.loads(f"[{','.join(frames)}]")
-            return decoded
-        except orjson.JSONDecodeError:
-            return self._one_by_one(frames)
+    def _decoded(self, frames: list[str]) -> Iterator[dict[str, Any]]:
+        # Some at a time: when tens of thousands wait, all their objects at once cost five times as much, for the
+        # garbage collector looks at them again and again, and who is behind would stay behind.
+        for begin in range(0, len(frames), _AT_ONCE):
+            some = frames[begin : begin + _AT_ONCE]
+            try:
+                yield from orjson.loads(f"[{','.join(some)}]")
+            except orjson.JSONDecodeError:
+                yield from self._one_by_one(some)
 
-    def _one_by_one(self, frames: list[str]) -> Iterable[dict[str, Any]]:
+    def _one_by_one(self, frames: list[str]) -> Iterator[dict[str, Any]]:
         for text in frames:
             try:
                 yield orjson.loads(text)
@@ -137,38 +173,40 @@ class FrameReader:
         if self.bad & (self.bad - 1) == 0:
             logger.warning("%d frames were not as documented, the last: %.200s", self.bad, frame)
 
-    def _segment(self, link: str, found: tuple[list[tuple[Any, ...]], ...], responses: list[Response]) -> Segment:
+    def _segment(self, link: str, found: tuple[_Found, ...], responses: list[Response]) -> Segment:
         events = [
             made
             for (asset, what), rows in zip(_KINDS, found, strict=True)
-            if rows and len(made := self._events(asset, what, rows))
+            if rows.symbols and len(made := self._events(asset, what, rows))
         ]
         return Segment(link, events, responses)
 
-    def _events(self, asset: Asset, what: What, rows: list[tuple[Any, ...]]) -> Events:
+    def _events(self, asset: Asset, what: What, rows: _Found) -> Events:
         try:
             return self._columns(asset, what, rows)
         except (TypeError, ValueError, OverflowError):
             # One of them is not what it should be; the others are.
-            good = [row for row in rows if self._is_good(asset, what, row)]
+            good = _Found()
+            for row in rows.each(len(_VALUES[what])):
+                if self._is_good(asset, what, row):
+                    good.add(row)
             return self._columns(asset, what, good)
 
-    def _is_good(self, asset: Asset, what: What, row: tuple[Any, ...]) -> bool:
+    def _is_good(self, asset: Asset, what: What, row: _Found) -> bool:
         try:
-            self._columns(asset, what, [row])
+            self._columns(asset, what, row)
         except (TypeError, ValueError, OverflowError):
-            self._complain(row)
+            self._complain((row.symbols, row.values))
             return False
         return True
 
-    def _columns(self, asset: Asset, what: What, rows: list[tuple[Any, ...]]) -> Events:
-        names = _VALUES[what]
-        values, symbols, contracts = zip(*rows, strict=True) if rows else ((), (), ())
+    def _columns(self, asset: Asset, what: What, rows: _Found) -> Events:
+        names, count = _VALUES[what], len(rows.symbols)
         # All at once: a turn has some hundred events, and a call to numpy costs as much as twenty of them.
-        table = np.fromiter(chain.from_iterable(values), dtype=np.float64, count=len(rows) * len(names))
-        table = np.ascontiguousarray(table.reshape(len(rows), len(names)).T)
+        table = np.fromiter(rows.values, dtype=np.float64, count=count * len(names))
+        table = np.ascontiguousarray(table.reshape(count, len(names)).T)
         whole = table[_WHOLE_ROWS[what]]
-        if rows:
+        if count:
             if not np.isfinite(table[_PRICE_ROWS[what]]).all():
                 raise ValueError("a price is no number")
             if not _INT32.min <= whole.min() <= whole.max() <= _INT32.max:
@@ -179,7 +217,8 @@ class FrameReader:
         columns |= dict(zip([names[i] for i in _WHOLE_ROWS[what]], whole.astype(np.int64), strict=True))
         time_of_day = columns.pop("ms_of_day").astype(np.int64)
         timestamps = self._instants(columns.pop("date"), time_of_day)
-        return Events(asset, what, list(symbols), np.array(contracts, dtype=np.int64), timestamps, time_of_day, columns)
+        contracts = np.array(rows.contracts, dtype=np.int64)
+        return Events(asset, what, rows.symbols, contracts, timestamps, time_of_day, columns)
 
     def _instants(self, dates: npt.NDArray[np.float64], time_of_day: Ints) -> Ints:
         """UTC microseconds of times of day; dates are numbers like 20240304."""
