@@ -182,6 +182,8 @@ def _prices(rng: np.random.Generator, tape: Tape, first: Ints, record: Small, ex
 def _sizes(rng: np.random.Generator, tape: Tape, first: Ints, record: Small, made: npt.NDArray[np.bool_]) -> Small:
     """Shares of each trade, at least one, that sum to their record's volume: cut at random points."""
     weight = rng.standard_exponential(len(record), dtype=np.float32)
+    # A weight of nothing at all would be a share of nothing.
+    np.maximum(weight, np.float32(1e-6), out=weight)
     weight[made] *= 3  # what makes a price is rather a round lot than an odd one
     reached = np.concatenate([[0.0], np.cumsum(weight, dtype=np.float64)])
     begin, end = reached[first], reached[first + tape.count]

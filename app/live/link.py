@@ -53,6 +53,7 @@ class Link:
         self._unsettled: dict[StreamKey, None] = {}
         self._ended: list[StreamKey] = []
         self._asked = False
+        self._answered = 0.0
         self._not_before = 0.0
         self._delay = _FIRST_DELAY
         self.connects = 0
@@ -149,7 +150,10 @@ class Link:
             del self._again[key]
             self._state[key] = KeyState.NEW
             self._unsettled.setdefault(key)
-        late = [number for number, (_, due) in itertools.islice(self._sent.items(), _BURST) if due <= now]
+        late = []
+        if now - self._answered > _ANSWER:
+            # As long as answers come, those that are still to come are only queued.
+            late = [number for number, (_, due) in itertools.islice(self._sent.items(), _BURST) if due <= now]
         for number in late:
             key, _ = self._sent.pop(number)
             if self._state.get(key) is KeyState.SENT:
@@ -170,6 +174,7 @@ class Link:
 
     def answered(self, response: Response, now: float) -> StreamKey | None:
         """Take an answer; the key that it settles."""
+        self._answered = now
         key, _ = self._sent.pop(response.id, (None, 0.0))
         if key is None or self._state.get(key) is not KeyState.SENT:
             return None
