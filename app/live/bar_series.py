@@ -158,12 +158,7 @@ class BarSeries(Series):
             repair.gap = replace(repair.gap, end=max(end, repair.gap.end))
         if len(new):
             repair.gap = replace(repair.gap, rows=repair.gap.rows + len(new))
-
-            def placed(first: int, last: int) -> None:
-                before = repair.gap.offsets
-                repair.gap = replace(repair.gap, offsets=(before[0] if before else first, last + 1))
-
-            self._write(new, draft, placed)
+            self._write(new, draft, repair.block())
         if len(new) or other:
             draft.late_records.append(lambda: (GAPS, self.topic.encode(), repair.gap.encode()))
 

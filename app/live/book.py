@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-import threading
 
 import numpy as np
 
@@ -33,14 +32,13 @@ class Book:
         self._link = link
         self._router = router
         self._clock = clock
-        self._changed = threading.Event()
+        self._changed = deps.changed
         self._changed.set()
         self.series: dict[str, Series] = {}
         self.watched: dict[Series, None] = {}
         #: Topics that are to be made, or looked for.
         self.unprepared: set[str] = set()
         self._day: dt.date | None = None
-        deps.index.on_change(self._changed.set)
 
     def watch(self, one: Series) -> None:
         """Look at this one in each turn until it is no longer busy."""

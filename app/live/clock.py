@@ -25,10 +25,9 @@ class FeedClock:
     moved: float = 0.0
     events: int = 0
 
-    def restart(self, mono: float) -> None:
-        """A new connection, or a link that is back: what is quiet now was not yet quiet for long."""
+    def restart(self) -> None:
+        """A new connection, or a link that is back: its events are counted from here on."""
         self.events = 0
-        self.moved = mono
 
     def recall(self, latest: int, age: float, mono: float) -> None:
         """Go on from a former owner's clock, ``age`` seconds after it was recorded."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -38,3 +39,5 @@ class LiveDeps:
     stream: Stream
     frames: Mapping[str, bytes]
     stats: Stats = field(default_factory=Stats)
+    #: Set whenever the index may have changed.
+    changed: threading.Event = field(default_factory=threading.Event)

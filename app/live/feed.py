@@ -22,6 +22,7 @@ class LiveFeed:
     def __init__(self, deps: LiveDeps) -> None:
         self.deps = deps
         settings = deps.settings
+        deps.index.on_change(deps.changed.set)
         self._ownership = Ownership(
             "live-feed",
             lambda: TransactionalWriter(settings, f"{settings.app_id}-live-0", linger_ms=_LINGER),

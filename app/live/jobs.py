@@ -7,13 +7,15 @@ the owner, who alone knows what has been written meanwhile.
 from __future__ import annotations
 
 import datetime as dt
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from cachetools import LRUCache
 
 from app.avro.decode import decode
 from app.avro.encode import encode
@@ -34,6 +36,8 @@ from app.provider import StreamedProvider
 from app.settings import Settings
 
 Ints = npt.NDArray[np.int64]
+#: Rows that a repair adds at once.
+_PIECE = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +125,9 @@ class Jobs:
     provider: StreamedProvider
     healer: Healer
     wait: float
+    #: Universes by topic, filters and day: a job asks for each of them many times.
+    _universes: LRUCache[tuple[object, ...], Packed] = field(default_factory=lambda: LRUCache(512))
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def prepare(self, names: Sequence[str]) -> Iterator[Prepared]:
         """Make the topics that are not there, and tell where they end."""
@@ -137,7 +144,7 @@ class Jobs:
 
     def resolve(self, sub: Subscription, date: dt.date) -> Iterator[Members]:
         """The contracts of a universe on a day."""
-        yield Members(sub.topic, date, self._members(sub, date))
+        yield Members(sub.topic, date, self._members(sub, date, anew=True))
 
     def mend_rows(self, sub: Subscription, prefix: bytes, gap: Gap, end: int) -> Iterator[Part | Looked]:
         """The rows of a gap that lie in history and not in the topic before offset ``end``."""
@@ -151,7 +158,11 @@ class Jobs:
                 continue
             for part, rows in self._past(sub, sub.name, span):
                 missing = _missing(rows, prefix, present)
-                yield Part(sub.topic, gap.id, missing, part.end)
+                # A transaction of the feed should not last for seconds.
+                for begin in range(0, len(missing), _PIECE):
+                    piece = missing.take(range(begin, min(begin + _PIECE, len(missing))))
+                    yield Part(sub.topic, gap.id, piece, int(piece.timestamps[-1]) - 1000)
+                yield Part(sub.topic, gap.id, missing.take(()), part.end)
         yield Looked(sub.topic, gap.id)
 
     def compare_rows(self, sub: Subscription, prefix: bytes, begin: int, end: int) -> Iterator[Compared]:
@@ -216,8 +227,15 @@ class Jobs:
         members = self._members(sub, span.date) if name.asset == "option" else None
         return past(self.provider, name, span, members, self._patiently)
 
-    def _members(self, sub: Subscription, date: dt.date) -> Packed:
-        return universe(self.provider, sub, session_of(date), self._patiently)
+    def _members(self, sub: Subscription, date: dt.date, *, anew: bool = False) -> Packed:
+        key = (sub.topic, sub.filters, date)
+        with self._lock:
+            known = None if anew else self._universes.get(key)
+        if known is None:
+            known = universe(self.provider, sub, session_of(date), self._patiently)
+            with self._lock:
+                self._universes[key] = known
+        return known
 
     def _patiently(self, ask: Callable[[], Any]) -> Any:
         return self.healer.patiently(ask, self.wait)

@@ -92,13 +92,14 @@ class RowSeries(Series):
         messages = [message for part in held for message in part.messages]
         order = np.argsort(timestamps, kind="stable").tolist()
         hashes = np.zeros(len(messages), dtype=np.int64)
-        repairs, self._held_for = self._held_for, []
+        tell = [repair.block() for repair in self._held_for]
+        self._held_for = []
 
         def placed(first: int, last: int) -> None:
-            for repair in repairs:
-                _placed(repair, first, last)
+            for each in tell:
+                each(first, last)
 
-        self._write(Slice(keys, messages, hashes, timestamps).take(order), draft, placed if repairs else None)
+        self._write(Slice(keys, messages, hashes, timestamps).take(order), draft, placed if tell else None)
 
     def whole_again(self, end: int) -> None:
         super().whole_again(end)
@@ -144,7 +145,7 @@ class RowSeries(Series):
             self._held.insert(0, rows)
             self._held_for.append(repair)
             return
-        self._write(rows, draft, lambda first, last: _placed(repair, first, last))
+        self._write(rows, draft, repair.block())
         draft.late_records.append(lambda: (GAPS, self.topic.encode(), repair.gap.encode()))
 
     # --- inside -----------------------------------------------------------------------------------------------
@@ -186,11 +187,6 @@ class RowSeries(Series):
             else:
                 guard.added[message] -= 1
         return rows if len(keep) == len(rows) else rows.take(keep)
-
-
-def _placed(repair: Repair, first: int, last: int) -> None:
-    before = repair.gap.offsets
-    repair.gap = replace(repair.gap, offsets=(before[0] if before else first, last + 1))
 
 
 def rows_slice(keys: bytes | Sequence[bytes], messages: list[bytes], timestamps: Ints) -> Slice:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import time
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from app.domain.contracts import Packed
 from app.domain.hours import AskedHours
@@ -20,7 +20,7 @@ from app.domain.spans import spans
 from app.domain.stream import StreamKey, What
 from app.kafka.topics import COVERAGE, GAPS
 from app.live.clock import QUIET, FeedClock
-from app.live.draft import Draft
+from app.live.draft import Draft, Placed
 
 #: Seconds that rows wait for a short repair, so that they follow what it brings.
 HOLD = 2.0
@@ -52,6 +52,22 @@ class Repair:
     tap: Counter[bytes] | None = None
     #: Up to where it was suspected, if it was.
     suspected: int | None = None
+    #: Where each of its blocks lies; a block that is written again lies somewhere else.
+    places: dict[int, tuple[int, int]] = field(default_factory=dict)
+
+    def block(self) -> Placed:
+        """What a new block of its rows is to be told."""
+        number = len(self.places) + 1
+        if not self.places and self.gap.offsets:
+            self.places[0] = self.gap.offsets[0], self.gap.offsets[1] - 1
+        self.places[number] = _NEVER, -1
+
+        def placed(first: int, last: int) -> None:
+            self.places[number] = first, last
+            firsts, lasts = zip(*self.places.values(), strict=True)
+            self.gap = replace(self.gap, offsets=(min(firsts), max(lasts) + 1))
+
+        return placed
 
     @property
     def reaches_the_end(self) -> bool:
@@ -233,8 +249,9 @@ class Series:
             draft.late_records.append(lambda: (GAPS, self.topic.encode(), repair.gap.encode()))
         del self.repairs[repair.gap.id]
         begins = [one.gap.end for one in self.repairs.values() if one.gap.why == "start"]
-        if repair.gap.why == "start" and not failed and (not begins or min(begins) > repair.gap.begin):
-            self.since = min(repair.gap.begin, self.since if self.since is not None else repair.gap.begin)
+        if repair.gap.why == "start" and (not begins or min(begins) > repair.gap.begin):
+            whole = repair.gap.end if failed else repair.gap.begin
+            self.since = whole if self.since is None else min(whole, self.since)
         if not self.repairs:
             self.end_hold(draft)
 

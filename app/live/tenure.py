@@ -46,6 +46,8 @@ _RETRIES = 3
 HEALERS = 3
 #: Events further ahead of this machine's clock than this are wrong; the brokers would refuse them.
 _AHEAD = 3_600_000_000
+#: So far ahead of this machine's clock the market's may be.
+_SKEW = 10_000_000
 
 
 class Tenure:
@@ -122,7 +124,7 @@ class Tenure:
         frames = socket.take()
         if socket.opened and not self._opened:
             self._opened = True
-            self._clock.restart(time.monotonic())
+            self._clock.restart()
             self._say("open", draft)
         if frames:
             draft.arrived = time.monotonic()
@@ -136,7 +138,7 @@ class Tenure:
     def _segment(self, segment: Segment, draft: Draft) -> None:
         up = segment.link == self._deps.stream.connected
         if up and not self._up:
-            self._clock.restart(time.monotonic())
+            self._clock.restart()
             self._down_since = None
         elif not up and self._up:
             self._break_off("upstream")
@@ -150,7 +152,9 @@ class Tenure:
         for events in segment.events:
             events = _until(events, time.time_ns() // 1000 + _AHEAD)  # noqa: PLW2901
             if len(events):
-                self._clock.advance(int(events.timestamps.max()), len(events), now)
+                # One wrong stamp must not end the bars of an hour; a replay is in the past anyway.
+                latest = min(int(events.timestamps.max()), time.time_ns() // 1000 + _SKEW)
+                self._clock.advance(latest, len(events), now)
                 self._deps.stats.events += len(events)
                 self._router.route(events, draft)
 
