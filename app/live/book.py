@@ -160,14 +160,13 @@ class Book:
             if one.members is not None:
                 one.reason = "no contract of it is listed today"
             return
-        if not up or not self._link.settled(one.keys):
-            one.state = "waiting"
-            one.reason = self._link.word(one.keys)
-            return
-        on = self._link.on(one.keys)
-        word = self._link.word(one.keys)
-        if not on:
+        settled, on, word = self._link.settled(one.keys), self._link.on(one.keys), self._link.word(one.keys)
+        if settled and not on:
+            # Whether its link is up or not: what it refuses needs no login.
             one.state, one.reason = "refused", word
+            return
+        if not up or not settled:
+            one.state, one.reason = "waiting", word
             return
         one.resume(self._clock, mono, draft)
         one.state = "live"

@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
-from harness import Platform, web_ports
+from harness import Platform, until, web_ports
 
 from app.local.platform import LocalPlatform
 from app.settings import Settings
@@ -27,6 +27,7 @@ def value(registry_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterat
             theta_tier="value",
             schema_registry_url=registry_url,
             theta_url=simulator.url,
+            theta_ws_url=simulator.ws_url,
             state_dir=tmp_path_factory.mktemp("value"),
             **web_ports(),
         )
@@ -58,6 +59,18 @@ def test_a_range_that_begins_before_the_first_access_date_names_that_date(value:
     done = value.finished(value.ask(**early))
     assert done["state"] == "failed"
     assert "2021-01-01" in done["series"][0]["reason"]
+
+
+def test_a_stream_that_the_account_does_not_have_is_refused_in_the_vendors_word(value: Platform) -> None:
+    response = value.http.post("/live/stock", json={"tickers": ["QUIET"], "schema": "quote"})
+    assert response.status_code == 202
+    topic = response.json()["series"][0]["topic"]
+
+    def refused() -> dict[str, Any] | None:
+        found: dict[str, Any] = value.http.get(f"/live/{topic}").json()
+        return found if found["state"] == "refused" else None
+
+    assert until("the vendor's word", refused)["reason"] == "INVALID_PERMS"
 
 
 def test_a_plan_tells_beforehand_what_the_tier_refuses(value: Platform) -> None:
