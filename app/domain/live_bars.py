@@ -26,6 +26,7 @@ from app.domain.live import LATENESS
 from app.domain.rows import Rows, constant
 from app.domain.schema import INTERVAL_SECONDS
 from app.domain.series import SeriesName
+from app.domain.session_vwap import SessionSums, units
 from app.domain.times import SECOND, date_of, micros_of, new_york_days
 
 Ints = npt.NDArray[np.int64]
@@ -35,8 +36,6 @@ Table = npt.NDArray[np.void]
 _NEVER = np.iinfo(np.int64).max
 #: Hours are given, and end, to the millisecond.
 _MILLISECOND = 1_000
-#: Prices are summed as whole numbers, ten-thousandths of a dollar, so that sums are exact; and shown in cents.
-_UNITS, _UNITS_IN_CENT = 10_000, 100
 #: Trades that are gathered before they are merged into the open bars, at the least.
 _GATHERED = 512
 
@@ -78,7 +77,7 @@ class BarBuilder:
         self._bars: Table = np.empty(0, dtype=_BAR)
         self._added: list[Table] = []
         self._waiting = 0
-        self._sessions: dict[int, _Session] = {}
+        self._sessions: dict[int, SessionSums] = {}
         self._gaps: list[tuple[int, int]] = []
         self._clock = self._floor = self._oldest = self._midnight = -_NEVER
         self._next = _NEVER
@@ -108,7 +107,7 @@ class BarBuilder:
         made["last"] = np.where(closes, timestamps, -_NEVER)
         made["count"] = counts
         made["volume"] = volumes = np.where(counts, sizes, 0)
-        made["value"] = _units(prices) * volumes
+        made["value"] = units(prices) * volumes
         made["written"] = 0
         late = counted & (dues <= self._clock)
         if late.any():
@@ -136,7 +135,7 @@ class BarBuilder:
         opened = self._grid.open_of(date)
         if opened >= self._oldest:
             wanted, volume = np.atleast_1d(np.asarray(contracts)), np.atleast_1d(np.asarray(volumes))
-            self._session(opened).seeded.set(wanted, volume, volume * _units(np.atleast_1d(np.asarray(vwaps))))
+            self._session(opened).seeded.set(wanted, volume, volume * units(np.atleast_1d(np.asarray(vwaps))))
 
     def drop_before(self, micros: int) -> None:
         """Make no bar that opens before this instant: those are history's, their trades too, unless a seed has them."""
@@ -230,8 +229,8 @@ class BarBuilder:
 
     # --- sessions -----------------------------------------------------------------------------------------
 
-    def _session(self, opened: int) -> _Session:
-        return self._sessions.setdefault(opened, _Session())
+    def _session(self, opened: int) -> SessionSums:
+        return self._sessions.setdefault(opened, SessionSums())
 
     def _split(self, bars: Table) -> list[tuple[int, Any]]:
         """The sessions of the bars, and which bars are of each."""
@@ -268,11 +267,6 @@ class BarBuilder:
         self._gaps = [gap for gap in self._gaps if gap[1] >= self._oldest]
         self._merge()
         self._bars = self._bars.compress(self._bars["stamp"] >= self._oldest)
-
-
-def _units(prices: npt.NDArray[Any]) -> Ints:
-    units: Ints = np.rint(prices * _UNITS).astype(np.int64)
-    return units
 
 
 def _merged(rows: Table) -> Table:
@@ -324,69 +318,3 @@ class _Grid:
         """
         stamps = times - (times - opens) % self._interval
         return stamps, np.minimum(stamps + self._interval, stops) + LATENESS
-
-
-class _Session:
-    """What each contract has traded in a session: by history, and what was counted here."""
-
-    def __init__(self) -> None:
-        self.seeded, self.built = _Sums(), _Sums()
-
-    def running(self, bars: Table) -> Floats:
-        """The average price at the end of each bar, in dollars, rounded half up to cents; 0 if nothing traded."""
-        order = np.argsort(bars["contract"], kind="stable")
-        contracts = bars["contract"][order]
-        begins = np.ones(len(bars), dtype=bool)
-        begins[1:] = np.diff(contracts) != 0
-        begin = np.maximum.accumulate(np.where(begins, np.arange(len(bars)), 0))
-        seeded, built = self.seeded.of(contracts), self.built.of(contracts)
-        sums = []
-        for column, before in (("volume", seeded[0] + built[0]), ("value", seeded[1] + built[1])):
-            own = bars[column][order]
-            total = np.cumsum(own)
-            sums.append(total - (total - own)[begin] + before)
-        volume, value = sums
-        vwaps = np.empty(len(bars))
-        half = volume * (_UNITS_IN_CENT // 2)
-        vwaps[order] = np.where(volume > 0, (value + half) // (np.maximum(volume, 1) * _UNITS_IN_CENT), 0) / 100
-        return vwaps
-
-
-class _Sums:
-    """Volume and value by contract; a value is exact up to 9e18, which is 900 trillion dollars."""
-
-    def __init__(self) -> None:
-        self._contracts = np.empty(0, dtype=np.int64)
-        self._sums = np.zeros((2, 0), dtype=np.int64)
-
-    def add(self, contracts: Ints, volumes: Ints, values: Ints) -> None:
-        places = self._places(contracts)
-        np.add.at(self._sums[0], places, volumes)
-        np.add.at(self._sums[1], places, values)
-
-    def set(self, contracts: Ints, volumes: Ints, values: Ints) -> None:
-        places = self._places(contracts)
-        self._sums[:, places] = volumes, values
-
-    def of(self, contracts: Ints) -> Ints:
-        """Shape ``(2, n)``: volumes and values, zeros for a contract that is not there."""
-        places, known = self._found(contracts)
-        return np.where(known, self._sums[:, places], 0) if len(self._contracts) else np.zeros((2, len(contracts)), int)
-
-    def _found(self, contracts: Ints) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.bool_]]:
-        """Where contracts stand, and whether they do."""
-        if not len(self._contracts):
-            return np.zeros(len(contracts), dtype=np.intp), np.zeros(len(contracts), dtype=bool)
-        places = np.minimum(np.searchsorted(self._contracts, contracts), len(self._contracts) - 1)
-        return places, self._contracts[places] == contracts
-
-    def _places(self, contracts: Ints) -> npt.NDArray[np.intp]:
-        """Where contracts stand; new ones are given a place."""
-        places, known = self._found(contracts)
-        if known.all():
-            return places
-        every = np.union1d(self._contracts, contracts)
-        sums = np.zeros((2, len(every)), dtype=np.int64)
-        sums[:, np.searchsorted(every, self._contracts)] = self._sums
-        self._contracts, self._sums = every, sums
-        return np.searchsorted(every, contracts)
