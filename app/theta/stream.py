@@ -11,8 +11,10 @@ import contextlib
 import logging
 import threading
 import time
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Iterable
+from itertools import accumulate
 from typing import Any
 
 import aiohttp
@@ -159,12 +161,16 @@ class TerminalSocket:
     def _arrived(self, texts: list[str]) -> None:
         if self._closed is not None:
             return
+        sizes = list(accumulate(map(len, texts)))
+        room = self._most_waiting - self.waiting
+        # The first one that is too much still counts.
+        texts = texts if sizes[-1] <= room else texts[: bisect_right(sizes, room) + 1]
         self._frames.extend(texts)
-        self._received += sum(map(len, texts))
+        self._received += sizes[len(texts) - 1]
         self._heard = time.monotonic()
         if not self._ready.is_set():
             self._ready.set()
-        if self._received - self._taken > self._most_waiting:
+        if sizes[-1] > room:
             self._end("overflow")
             assert self._outbox is not None
             self._outbox.put_nowait(None)
@@ -214,7 +220,7 @@ def _taking(take: Callable[[list[str]], None]) -> type[aiohttp.ClientWebSocketRe
         _texts: _Texts | None = None
 
         @property
-        def _parser(self) -> _Texts | None:
+        def _parser(self) -> Any:
             return self._texts
 
         @_parser.setter
@@ -242,13 +248,15 @@ class _Texts:
         if self._begun:
             data = self._begun + data
         at, size, texts, result = 0, len(data), [], (False, b"")
-        while size - at >= 4 and not result[0]:
+        while size - at >= 2 and not result[0]:
             head, length, begin = data[at], data[at + 1], at + 2
-            if length == 126:
-                length, begin = data[at + 2] << 8 | data[at + 3], at + 4
-            if length > 126 and begin == at + 2 or head not in _PLAIN:
+            if length > 126 or head not in _PLAIN:
                 self._aside = True
                 break
+            if length == 126:
+                if size - at < 4:
+                    break
+                length, begin = data[at + 2] << 8 | data[at + 3], at + 4
             end = begin + length
             if end > size:
                 break
