@@ -86,6 +86,10 @@ class BarSeries(Series):
     def whole_from(self, clock: int) -> int:
         return ceil_to_grid(super().whole_from(clock), self._seconds, self.sub.start_time)
 
+    def begun_before(self, end: int) -> int:
+        """The bar in which the subscription began."""
+        return end - self._seconds * 1_000_000 - 1
+
     def whole_again(self, end: int) -> None:
         super().whole_again(end)
         self._let_go()
@@ -114,7 +118,16 @@ class BarSeries(Series):
             contracts, volumes, vwaps = zip(*found, strict=True)
             self._builder.seed(contracts, date, volumes, vwaps)
         self._builder.release(until - 1, _FOR_EVER)
-        self.seed_from, self._due = None, -1
+        self.seed_from, self._due, self.reason = None, -1, None
+
+    def unseeded(self, why: str, again: float) -> None:
+        """What had traded before could not be had: bars are made without it, which is told, and it is asked for
+        again later."""
+        self.seed_under_way, self.seed_not_before = False, again
+        if self._builder is not None and self.seed_from is not None:
+            self._builder.release(self.seed_from[1] - 1, _FOR_EVER)
+            self._due = -1
+            self.reason = f"session_vwap lacks what was traded before {iso(self.seed_from[1])}: {why}"
 
     # --- gaps -----------------------------------------------------------------------------------------------
 

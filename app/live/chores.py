@@ -223,8 +223,7 @@ class Chores:
                 if one is not None and not one.keys:
                     one.reason = str(error)
             case "seed" if isinstance(one, BarSeries):
-                one.seed_under_way, one.seed_not_before = False, mono + _SOON
-                one.reason = f"bars wait for what the session had traded before: {error}"
+                one.unseeded(str(error), mono + _LATER)
             case "compare":
                 self._comparing -= 1
                 self._compare_from[topic] = mono + _LATER

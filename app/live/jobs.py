@@ -38,6 +38,8 @@ from app.settings import Settings
 Ints = npt.NDArray[np.int64]
 #: Rows that a repair adds at once.
 _PIECE = 20_000
+#: Seconds that bars wait for what the session had traded before.
+SEED_WAIT = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +199,7 @@ class Jobs:
         name = SeriesName(sub.name.asset, sub.name.symbol, "ohlcv", "1h", None)
         midnight = spans(until - 86_400_000_000, until - 1000, sub.start_time, sub.end_time)
         for span in [span for span in midnight if span.date == date]:
-            for _, rows in self._past(sub, name, Span(date, self._opening(sub), span.last)):
+            for _, rows in self._past(sub, name, Span(date, self._opening(sub), span.last), min(self.wait, SEED_WAIT)):
                 traded = rows.take(rows.columns["volume"] > 0)
                 contracts = traded.contracts if traded.contracts is not None else np.zeros(len(traded), np.int64)
                 columns = (contracts, traded.columns["volume"], traded.columns["session_vwap"])
@@ -222,10 +224,13 @@ class Jobs:
 
         return AskedHours(sub.name, sub.start_time, sub.end_time).begin
 
-    def _past(self, sub: Subscription, name: SeriesName, span: Span) -> Iterator[tuple[Span, Rows]]:
+    def _past(
+        self, sub: Subscription, name: SeriesName, span: Span, wait: float | None = None
+    ) -> Iterator[tuple[Span, Rows]]:
         name = SeriesName(name.asset, name.symbol, name.schema, name.interval, None)
         members = self._members(sub, span.date) if name.asset == "option" else None
-        return past(self.provider, name, span, members, self._patiently)
+        wait = self.wait if wait is None else wait
+        return past(self.provider, name, span, members, lambda ask: self.healer.patiently(ask, wait))
 
     def _members(self, sub: Subscription, date: dt.date, *, anew: bool = False) -> Packed:
         key = (sub.topic, sub.filters, date)

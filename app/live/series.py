@@ -191,6 +191,8 @@ class Series:
         start = self.sub.start
         if begin is not None and end > begin:
             self.open_gap(begin, end, why, draft)
+        if begin is None and start is None and self.since is None:
+            start = self.begun_before(end)
         whole = self.since if self.since is not None else begin if begin is not None else end
         waits = any(repair.gap.why == "start" for repair in self.repairs.values())
         if start is not None and start < whole and not waits:
@@ -200,6 +202,10 @@ class Series:
         self.whole_again(end)
         if not self.repairs:
             self.end_hold(draft)
+
+    def begun_before(self, end: int) -> int | None:
+        """Rows later than this, and not after ``end``, began before the subscription stood and are history's."""
+        return None
 
     def whole_again(self, end: int) -> None:
         """Rows after ``end`` are the stream's alone."""
