@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from itertools import pairwise
+from itertools import pairwise, repeat
 
 import numpy as np
 import numpy.typing as npt
@@ -38,8 +38,7 @@ class _Table:
 
     def places(self, symbols: list[str]) -> Ints:
         """The topic of each symbol; -1 where there is none."""
-        find = self.place.get
-        return np.fromiter((find(symbol, -1) for symbol in symbols), dtype=np.int64, count=len(symbols))
+        return np.fromiter(map(self.place.get, symbols, repeat(-1)), dtype=np.int64, count=len(symbols))
 
 
 class Router:
