@@ -1,0 +1,121 @@
+"""Where the live path's time goes, without any network: processor time an event, stage by stage.
+
+``python -m bench.live_profile`` takes batches of frames through what the live role's own thread does with them:
+``FrameReader.read``, ``Router.route`` (routing, Avro, sums) and ``Draft.write`` with the commit. The transactions go
+to the broker that librdkafka brings for tests, in this process: its own time and that of librdkafka's threads do
+not count, only this thread's.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import gc
+import itertools
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from confluent_kafka import Producer
+
+from app.avro.encode import frame
+from app.domain.live import Subscription
+from app.domain.schema import RECORDS
+from app.kafka.writer import TransactionalWriter
+from app.live.clock import FeedClock
+from app.live.draft import Draft
+from app.live.router import Router
+from app.live.row_series import RowSeries
+from app.settings import load
+from app.theta.frames import FrameReader
+from bench.fast_path import machine
+from bench.live_frames import Stream, streams, texts
+
+BATCHES, TOPICS = (50, 200, 1000), (5, 20, 100)
+_BEGIN = dt.datetime(2024, 3, 4, 15, 0, tzinfo=dt.UTC)
+_STAGES = ("read", "route", "write")
+
+
+class Path:
+    """The live path from frames to a transaction, with the time of each stage."""
+
+    def __init__(self, of: list[Stream], writer: TransactionalWriter) -> None:
+        prefixes = {record.name: frame(7) for record in RECORDS.values()}
+        clock = FeedClock(latest=int(_BEGIN.timestamp()) * 1_000_000)
+        series = []
+        for one in of:
+            made = RowSeries(
+                Subscription(one.topic, 0, (), None, dt.time(0), dt.time(23, 59, 59)), prefixes["StockTrade"]
+            )
+            made.breach = None
+            made.whole_again(clock.latest or 0)
+            series.append(made)
+        self._router = Router(prefixes)
+        self._router.set(series)
+        self._reader = FrameReader()
+        self._writer = writer
+        self.spent = dict.fromkeys(_STAGES, 0.0)
+        self.rows = 0
+
+    def turn(self, frames: list[str]) -> None:
+        draft = Draft()
+        segments = self._timed("read", lambda: self._reader.read(frames))
+        self._timed("route", lambda: [self._router.route(one, draft) for found in segments for one in found.events])
+        self._timed("write", lambda: self._write(draft))
+        self.rows += draft.count
+
+    def _write(self, draft: Draft) -> None:
+        self._writer.begin()
+        draft.write(self._writer)
+        self._writer.commit()
+
+    def _timed(self, stage: str, work: Callable[[], Any]) -> Any:
+        begun = time.thread_time()
+        found = work()
+        self.spent[stage] += time.thread_time() - begun
+        return found
+
+
+def moments(rate: int) -> Iterator[dt.datetime]:
+    return (_BEGIN + dt.timedelta(seconds=i / rate) for i in itertools.count())
+
+
+def measure(of: list[Stream], batch: int, events: int, writer: TransactionalWriter) -> list[dict[str, float]]:
+    """Microseconds an event and stage, window by window."""
+    frames = texts(of, moments(20_000), max(batch, 2 * len(of) * 20))
+    path, found = Path(of, writer), []
+    source = itertools.cycle(frames)
+    for window in range(4):
+        path.spent, path.rows = dict.fromkeys(_STAGES, 0.0), 0
+        for _ in range(max(5, events // batch)):
+            path.turn(list(itertools.islice(source, batch)))
+        if window:
+            found.append({stage: spent / path.rows * 1e6 for stage, spent in path.spent.items()})
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench.live_profile", description=__doc__.splitlines()[0])
+    parser.add_argument("--events", type=int, default=20_000, help="a window, about (default: %(default)s)")
+    options = parser.parse_args()
+    print(machine())
+    gc.freeze()
+    broker = Producer({"bootstrap.servers": "mock", "test.mock.num.brokers": 1})
+    where = next(iter(broker.list_topics(timeout=10).brokers.values()))
+    writer = TransactionalWriter(load(kafka_bootstrap_servers=f"{where.host}:{where.port}"), "profile", linger_ms=1)
+    writer.open()
+    print("processor time of the feed's thread, µs an event; medians of three windows\n")
+    print("| topics | frames a turn | read | route | write, commit | all | rows/s of a core |")
+    print("|---|---|---|---|---|---|---|")
+    for topics, batch in itertools.product(TOPICS, BATCHES):
+        windows = measure(streams("P", topics), batch, options.events, writer)
+        median = {stage: statistics.median(one[stage] for one in windows) for stage in _STAGES}
+        total = sum(median.values())
+        shown = " | ".join(f"{median[stage]:.2f}" for stage in _STAGES)
+        print(f"| {topics} | {batch} | {shown} | {total:.2f} | {1e6 / total:,.0f} |", flush=True)
+    writer.close()
+
+
+if __name__ == "__main__":
+    main()
