@@ -27,10 +27,15 @@ pytestmark = pytest.mark.integration
 
 #: All of it with ``make chaos``; a part of it in every run of the tests.
 FULL = os.environ.get("CHAOS") == "full"
-DROPS, KILLS, FREEZES, SILENT = (20, 3, 2, 4) if FULL else (5, 1, 1, 1)
+DROPS, KILLS, FREEZES, SILENT = (20, 3, 2, 4) if FULL else (4, 1, 1, 1)
 #: Real seconds, so that the frozen owner's partition goes to the other one.
 FROZEN = 10
-BUSY = {"tickers": ["AAPL", "MSFT", "NVDA", "AMD"], "start": "2024-05-01", "end": "2024-05-10", "interval": "1s"}
+BUSY = {
+    "tickers": ["AAPL", "MSFT", "NVDA", "AMD"] if FULL else ["GM", "PG"],
+    "start": "2024-05-01",
+    "end": "2024-05-10",
+    "interval": "1s",
+}
 
 
 class Owners:
