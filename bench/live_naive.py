@@ -55,7 +55,8 @@ class Loop:
         if kind not in self.serialize:
             return
         symbol, event = frame["contract"]["root"], frame[kind]
-        midnight = dt.datetime.strptime(str(event["date"]), "%Y%m%d").replace(tzinfo=NEW_YORK)
+        date = event["date"]
+        midnight = dt.datetime(date // 10_000, date // 100 % 100, date % 100, tzinfo=NEW_YORK)
         timestamp = midnight + dt.timedelta(milliseconds=event["ms_of_day"])
         row = {"symbol": symbol, "timestamp": timestamp}
         row |= {name: event[name] for name in (_TRADE if kind == "trade" else _QUOTE)}
