@@ -62,8 +62,8 @@ def spans(
     for session in sessions.sessions(date_of(first_day), date_of(last_day)):
         # Clocks change at night, far from any hours that are asked for.
         opening = micros_of(session.date, time_of(opens))
-        first = opens + max(0, -((opening - begin - 1000) // 1000)) if begin >= opening else opens
-        last = closes - max(0, -((end - opening) // 1000 - (closes - opens)))
+        first = opens if begin < opening else opens + (begin - opening) // 1000 + 1
+        last = min(closes, opens + (end - opening) // 1000)
         while first <= last:
             stop = last if longest is None else min(last, first + longest - 1)
             found.append(Span(session.date, first, stop))

@@ -147,8 +147,8 @@ class BarSeries(Series):
         return super().open_gap(begin, max(begin, end), why, draft)
 
     def asked_from(self, repair: Repair) -> int:
-        closing = micros_of(_date(repair.gap.end - 1), self.hours.windows(1)[0][1]) + 1000
-        return min(repair.gap.end, max(closing, repair.gap.begin)) + LATENESS
+        closing = micros_of(_date(repair.asked.end - 1), self.hours.windows(1)[0][1]) + 1000
+        return min(repair.asked.end, max(closing, repair.asked.begin)) + LATENESS
 
     def ask(self, repair: Repair) -> int:
         """A job is about to look for what a gap lacks: the offset up to which it may read the topic."""

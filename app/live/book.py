@@ -150,9 +150,9 @@ class Book:
 
     def _look(self, one: Series, up: bool, mono: float, draft: Draft) -> None:
         if one.hold_until is not None and mono > one.hold_until:
-            one.end_hold(draft)
+            one.release(draft)
         for repair in list(one.repairs.values()):
-            if not repair.under_way and one.asks_nothing(repair.gap):
+            if not repair.under_way and not repair.done and one.asks_nothing(repair.asked):
                 one.close_gap(repair, draft)
         if one.breach is None or not one.prepared:
             return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from dataclasses import replace
 from typing import Any
 
 from app.domain.live import LATENESS
@@ -82,7 +83,8 @@ class Chores:
             self._healer.submit(_COMPARE, ("trim", ""), lambda: self._jobs.trim(before))
 
     def _mend(self, one: Series, repair: Repair) -> None:
-        label, gap, sub, prefix = ("mend", one.topic, repair.gap.id), repair.gap, one.sub, one.prefix
+        label, sub, prefix = ("mend", one.topic, repair.gap.id), one.sub, one.prefix
+        gap = replace(repair.asked, repaired=repair.gap.repaired)
         if isinstance(one, RowSeries):
             end = one.ask(repair)
             self._healer.submit(_HEAL, label, lambda: self._jobs.mend_rows(sub, prefix, gap, end))

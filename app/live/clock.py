@@ -24,22 +24,26 @@ class FeedClock:
     latest: int | None = None
     moved: float = 0.0
     events: int = 0
+    #: Microseconds of ``latest`` that are a guess.
+    guessed: int = 0
 
     def restart(self) -> None:
         """A new connection, or a link that is back: its events are counted from here on."""
         self.events = 0
 
     def recall(self, latest: int, age: float, mono: float) -> None:
-        """Go on from a former owner's clock, ``age`` seconds after it was recorded."""
-        self.latest = latest + round(max(age, 0.0) * _SECOND)
+        """Go on from a former owner's clock, ``age`` seconds after it was recorded: a guess until an event comes."""
+        self.guessed = round(max(age, 0.0) * _SECOND)
+        self.latest = latest + self.guessed
         self.moved = mono
 
     def advance(self, micros: int, count: int, mono: float) -> None:
         """``count`` events have been seen, the latest at ``micros``."""
-        if self.events == 0 or self.latest is None or micros >= self.latest:
-            # The first event of a connection puts right what was only guessed while there was none.
-            self.latest = max(micros, self.latest) if self.events and self.latest is not None else micros
-            self.moved = mono
+        if self.latest is not None:
+            self.latest -= self.guessed
+        self.guessed = 0
+        if self.latest is None or micros > self.latest:
+            self.latest, self.moved = micros, mono
         self.events += count
 
     def now(self, mono: float) -> int | None:

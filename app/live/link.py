@@ -48,6 +48,8 @@ class Link:
         self._state: dict[StreamKey, KeyState] = {}
         self._words: dict[StreamKey, str] = {}
         self._sent: dict[int, tuple[StreamKey, float]] = {}
+        #: The latest request for each key: only its answer counts.
+        self._number: dict[StreamKey, int] = {}
         self._again: dict[StreamKey, float] = {}
         #: Keys without a final answer on this connection.
         self._unsettled: dict[StreamKey, None] = {}
@@ -118,7 +120,7 @@ class Link:
                 del self._wanted[key]
                 if self._state.pop(key) in (KeyState.ON, KeyState.SENT, KeyState.AGAIN):
                     self._ended.append(key)
-                for kept in (self._unsettled, self._again, self._words):
+                for kept in (self._unsettled, self._again, self._words, self._number):
                     kept.pop(key, None)
 
     def renew(self, keys: Iterable[StreamKey]) -> None:
@@ -156,16 +158,18 @@ class Link:
             late = [number for number, (_, due) in itertools.islice(self._sent.items(), _BURST) if due <= now]
         for number in late:
             key, _ = self._sent.pop(number)
-            if self._state.get(key) is KeyState.SENT:
+            if self._state.get(key) is KeyState.SENT and self._number.get(key) == number:
                 self._state[key] = KeyState.NEW
         frames = []
         for key in self._ended[:_BURST]:
             # What is wanted again meanwhile is asked for below, and the provider goes by the order.
             frames.append(self._stream.request(key, next(self._numbers), add=False))
         del self._ended[:_BURST]
-        for key in itertools.islice(self._new(), _BURST):
+        # What is begun before its former self has ended would be ended by it.
+        for key in itertools.islice(self._new(), 0 if self._ended else _BURST):
             number = next(self._numbers)
             self._sent[number] = (key, now + _ANSWER)
+            self._number[key] = number
             self._state[key] = KeyState.SENT
             frames.append(self._stream.request(key, number, add=True))
         if frames:
@@ -176,7 +180,7 @@ class Link:
         """Take an answer; the key that it settles."""
         self._answered = now
         key, _ = self._sent.pop(response.id, (None, 0.0))
-        if key is None or self._state.get(key) is not KeyState.SENT:
+        if key is None or self._state.get(key) is not KeyState.SENT or self._number.get(key) != response.id:
             return None
         if response.word == SUBSCRIBED:
             self._state[key] = KeyState.ON
@@ -202,6 +206,7 @@ class Link:
         """Nothing is subscribed on a new connection."""
         self._asked = False
         self._sent.clear()
+        self._number.clear()
         self._again.clear()
         self._ended.clear()
         self._state = dict.fromkeys(self._wanted, KeyState.NEW)

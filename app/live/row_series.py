@@ -124,7 +124,9 @@ class RowSeries(Series):
                 tap[message] -= 1
             else:
                 new.append(i)
-        repair.gap = replace(repair.gap, repaired=repaired)
+        repair.in_hand = repaired
+        if self.hold_until is None:
+            repair.written()
         if not new:
             return
         rows = rows if len(new) == len(rows) else rows.take(new)
@@ -166,7 +168,7 @@ class RowSeries(Series):
 
     def _tap(self, repair: Repair, rows: Slice) -> None:
         assert repair.tap is not None
-        inside = (rows.timestamps > repair.gap.begin) & (rows.timestamps <= repair.gap.end)
+        inside = (rows.timestamps > repair.asked.begin) & (rows.timestamps <= repair.asked.end)
         for i in np.flatnonzero(inside).tolist():
             repair.tap[rows.messages[i]] += 1
 

@@ -29,6 +29,8 @@ AGAIN = 60.0
 #: Sessions that a quiet feed's own clock is trusted for; a replay may be years behind this machine's.
 _TRUSTED_DAYS = 7
 _SECOND = 1_000_000
+#: Seconds after which events of other subscriptions tell the market's time well enough.
+_SETTLE = 0.25
 _NEVER = 1 << 62
 
 
@@ -42,9 +44,13 @@ class Breach:
 
 @dataclass(slots=True)
 class Repair:
-    """A gap being closed. ``tap`` counts the rows of its span that were written since history was asked."""
+    """A gap being closed. ``tap`` counts the rows of its span that were written since history was asked.
+
+    ``asked`` is the span that is looked into, which of a suspicion is more than what turns out to be missing.
+    """
 
     gap: Gap
+    asked: Gap
     #: A suspicion is not told before something is found to be missing.
     told: bool = True
     under_way: bool = False
@@ -52,6 +58,11 @@ class Repair:
     tap: Counter[bytes] | None = None
     #: Up to where it was suspected, if it was.
     suspected: int | None = None
+    #: History up to here is in hand, and waits to be written.
+    in_hand: int | None = None
+    #: Nothing more will be found; and why not, if that is known.
+    done: bool = False
+    failed: str | None = None
     #: Where each of its blocks lies; a block that is written again lies somewhere else.
     places: dict[int, tuple[int, int]] = field(default_factory=dict)
 
@@ -68,6 +79,11 @@ class Repair:
             self.gap = replace(self.gap, offsets=(min(firsts), max(lasts) + 1))
 
         return placed
+
+    def written(self) -> None:
+        """What was in hand has been written."""
+        if self.in_hand is not None:
+            self.gap, self.in_hand = replace(self.gap, repaired=self.in_hand), None
 
     @property
     def reaches_the_end(self) -> bool:
@@ -105,7 +121,7 @@ class Series:
         self.repairs: dict[str, Repair] = {}
         self.hold_until: float | None = None
         self._frozen: int | None = None
-        self._resuming: tuple[int, float] | None = None
+        self._resuming: tuple[int | None, float] | None = None
         self._told: tuple[object, ...] = ()
         #: Everything up to here has been compared with history.
         self.verified: int | None = None
@@ -122,7 +138,7 @@ class Series:
         self.breach = Breach(coverage.until, "take_over")
         for gap in gaps:
             if gap.state == "open":
-                self.repairs[gap.id] = Repair(gap)
+                self.repairs[gap.id] = Repair(gap, gap)
         if coverage.since is not None and coverage.until is not None:
             # What the former owner did not come to compare may have a hole that nobody told.
             begin = max(coverage.since, coverage.verified or coverage.since)
@@ -163,11 +179,14 @@ class Series:
         if self.breach is None:
             return
         if self._resuming is None:
-            self._resuming = (clock.events, mono)
+            self._resuming = (clock.latest, mono)
             self.begin_hold(mono)
             return
-        events, since = self._resuming
-        if clock.events > events and clock.latest is not None:
+        latest, since = self._resuming
+        # A late event says nothing of the time: it has to have gone on, and some more should have had their say.
+        moved = clock.events and clock.latest is not None and (latest is None or clock.latest > latest or clock.guessed)
+        if moved and mono - since >= _SETTLE:
+            assert clock.latest is not None
             self._resumed(self.whole_from(clock.latest), draft)
         elif mono - since >= QUIET:
             now = self._quiet_clock(clock, mono)
@@ -181,6 +200,14 @@ class Series:
 
     def end_hold(self, draft: Draft) -> None:
         """What waited is written."""
+
+    def release(self, draft: Draft) -> None:
+        """Do not wait any longer: what waits is written, and gaps of which nothing is missing any more are closed."""
+        self.end_hold(draft)
+        for repair in list(self.repairs.values()):
+            repair.written()
+            if repair.done:
+                self._closed(repair, draft)
 
     def _resumed(self, end: int, draft: Draft) -> None:
         assert self.breach is not None
@@ -201,7 +228,7 @@ class Series:
             self.since = whole
         self.whole_again(end)
         if not self.repairs:
-            self.end_hold(draft)
+            self.release(draft)
 
     def begun_before(self, end: int) -> int | None:
         """Rows later than this, and not after ``end``, began before the subscription stood and are history's."""
@@ -239,14 +266,20 @@ class Series:
     def open_gap(self, begin: int, end: int, why: GapCause, draft: Draft | None) -> Repair:
         """A new gap; told at once if there is a draft, else once something is found to be missing in it."""
         gap = Gap(self.topic, self.sub.run, f"{time.time_ns():x}", begin, end, why, opened_at=_now())
-        repair = Repair(gap, told=draft is not None, suspected=end if draft is None else None)
+        repair = Repair(gap, gap, told=draft is not None, suspected=end if draft is None else None)
         self.repairs[gap.id] = repair
         if draft is not None:
             draft.record(GAPS, self.topic, gap.encode())
         return repair
 
     def close_gap(self, repair: Repair, draft: Draft, *, failed: str | None = None) -> None:
-        """Nothing more will be added for a gap."""
+        """Nothing more will be found for a gap; it is closed when what was found is written."""
+        repair.done, repair.failed = True, failed
+        if self.hold_until is None or all(one.done for one in self.repairs.values()):
+            self.release(draft)
+
+    def _closed(self, repair: Repair, draft: Draft) -> None:
+        failed = repair.failed
         repair.gap = replace(
             repair.gap, state="failed" if failed else "closed", reason=failed, closed_at=_now(), repaired=repair.gap.end
         )
@@ -258,8 +291,6 @@ class Series:
         if repair.gap.why == "start" and (not begins or min(begins) > repair.gap.begin):
             whole = repair.gap.end if failed else repair.gap.begin
             self.since = whole if self.since is None else min(whole, self.since)
-        if not self.repairs:
-            self.end_hold(draft)
 
     def delay(self, repair: Repair, mono: float, why: str, draft: Draft) -> None:
         """A repair did not succeed; it is tried again later."""
@@ -272,15 +303,14 @@ class Series:
     def due_repairs(self, clock: FeedClock, mono: float) -> list[Repair]:
         """The gaps of which history can be asked for now."""
         now = clock.now(mono)
-        return [
-            repair
-            for repair in self.repairs.values()
-            if not repair.under_way and repair.not_before <= mono and now is not None and now >= self.asked_from(repair)
-        ]
+        if now is None:
+            return []
+        waiting = (one for one in self.repairs.values() if not one.under_way and not one.done)
+        return [one for one in waiting if one.not_before <= mono and now >= self.asked_from(one)]
 
     def asked_from(self, repair: Repair) -> int:
         """The market's time from which on history has all of a gap."""
-        return repair.gap.end
+        return repair.asked.end
 
     def comparable(self, end: int) -> int:
         """The latest moment up to which it can be compared with history, when windows are over up to ``end``."""
@@ -306,7 +336,7 @@ class Series:
         )
 
     def _verified(self) -> int | None:
-        suspected = [repair.gap.begin for repair in self.repairs.values() if repair.suspected is not None]
+        suspected = [repair.asked.begin for repair in self.repairs.values() if repair.suspected is not None]
         known = [one for one in (self.verified, *suspected) if one is not None]
         return min(known) if known else self.since
 

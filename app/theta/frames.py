@@ -102,7 +102,7 @@ class FrameReader:
         self._contracts: dict[tuple[Any, ...], int] = {}
         self._days: dict[float, tuple[int, int | None]] = {}
 
-    def read(self, frames: list[str]) -> list[Segment]:
+    def read(self, frames: list[str]) -> list[Segment]:  # noqa: PLR0912 - one pass over every frame, at the rate of the stream
         """The frames in their order, cut where the link's state changes."""
         segments: list[Segment] = []
         found = _nothing()
@@ -133,6 +133,8 @@ class FrameReader:
                     continue
                 contract = frame["contract"]
                 security, root, packed = contract["security_type"], contract["root"], 0
+                if root.__class__ is not str:
+                    raise TypeError
                 if security == "STOCK":
                     into = stock
                 elif security == "OPTION":
@@ -146,7 +148,7 @@ class FrameReader:
                 into.contracts.append(packed)
             except (KeyError, TypeError, ValueError):
                 self._complain(frame)
-        if any(one.symbols for one in found) or responses or link != self.link or not segments:
+        if any(one.symbols for one in found) or responses or link != (segments[-1].link if segments else None):
             segments.append(self._segment(link, found, responses))
         self.link = link
         return segments

@@ -58,6 +58,7 @@ class TerminalSocket:
         self._closed: str | None = None
         self._ready = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._task: asyncio.Task[None] | None = None
         self._outbox: asyncio.Queue[str | None] | None = None
         self._thread = threading.Thread(target=self._run, name="terminal-socket", daemon=True)
 
@@ -110,10 +111,11 @@ class TerminalSocket:
     def close(self, timeout: float = 3.0) -> None:
         """End the connection and wait for its thread."""
         self._end("asked to")
-        loop, outbox = self._loop, self._outbox
-        if loop is not None and outbox is not None:
+        loop, task = self._loop, self._task
+        if loop is not None and task is not None:
+            # Whatever it waits for, a handshake too.
             with contextlib.suppress(RuntimeError):
-                loop.call_soon_threadsafe(outbox.put_nowait, None)
+                loop.call_soon_threadsafe(task.cancel)
         if self._thread.is_alive() and self._thread is not threading.current_thread():
             self._thread.join(timeout)
 
@@ -122,13 +124,15 @@ class TerminalSocket:
     def _run(self) -> None:
         try:
             asyncio.run(self._main())
+        except asyncio.CancelledError:
+            pass
         except Exception as error:
             logger.exception("the terminal's socket failed")
             self._end(f"socket ({error!r})")
         self._end("socket (ended)")
 
     async def _main(self) -> None:
-        self._loop = asyncio.get_running_loop()
+        self._loop, self._task = asyncio.get_running_loop(), asyncio.current_task()
         self._outbox = asyncio.Queue()
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT)
         try:
