@@ -11,6 +11,8 @@ from dataclasses import dataclass
 #: Seconds without an event after which the clock goes on by itself.
 QUIET = 5.0
 _SECOND = 1_000_000
+#: Microseconds that events lie back when it is no lateness: on a new connection, or for as long as ``QUIET``.
+_SET_BACK = 60 * _SECOND
 
 
 @dataclass(slots=True)
@@ -26,6 +28,9 @@ class FeedClock:
     events: int = 0
     #: Microseconds of ``latest`` that are a guess.
     guessed: int = 0
+    #: Times that the market's time was found to have been set back, as only a replay's is.
+    set_back: int = 0
+    _behind: float | None = None
 
     def restart(self) -> None:
         """A new connection, or a link that is back: its events are counted from here on."""
@@ -41,6 +46,13 @@ class FeedClock:
         """``count`` events have been seen, the latest at ``micros``."""
         if self.latest is not None:
             self.latest -= self.guessed
+            if micros >= self.latest - _SET_BACK:
+                self._behind = None
+            elif self.events == 0 or (self._behind is not None and mono - self._behind > QUIET):
+                self.latest, self._behind = None, None
+                self.set_back += 1
+            elif self._behind is None:
+                self._behind = mono
         self.guessed = 0
         if self.latest is None or micros > self.latest:
             self.latest, self.moved = micros, mono

@@ -55,7 +55,7 @@ class Link:
         self._unsettled: dict[StreamKey, None] = {}
         self._ended: list[StreamKey] = []
         self._asked = False
-        self._answered = 0.0
+        self._answered = float("-inf")
         self._not_before = 0.0
         self._delay = _FIRST_DELAY
         self.connects = 0

@@ -121,7 +121,7 @@ class Series:
         self.repairs: dict[str, Repair] = {}
         self.hold_until: float | None = None
         self._frozen: int | None = None
-        self._resuming: tuple[int | None, float] | None = None
+        self._resuming: tuple[int | None, int, float] | None = None
         self._told: tuple[object, ...] = ()
         #: Everything up to here has been compared with history.
         self.verified: int | None = None
@@ -179,13 +179,14 @@ class Series:
         if self.breach is None:
             return
         if self._resuming is None:
-            self._resuming = (clock.latest, mono)
+            sure = None if clock.latest is None else clock.latest - clock.guessed
+            self._resuming = (sure, clock.set_back, mono)
             self.begin_hold(mono)
             return
-        latest, since = self._resuming
+        latest, set_back, since = self._resuming
         # A late event says nothing of the time: it has to have gone on, and some more should have had their say.
-        moved = clock.events and clock.latest is not None and (latest is None or clock.latest > latest or clock.guessed)
-        if moved and mono - since >= _SETTLE:
+        on = clock.latest is not None and (latest is None or clock.latest > latest or clock.set_back > set_back)
+        if on and clock.events and mono - since >= _SETTLE:
             assert clock.latest is not None
             self._resumed(self.whole_from(clock.latest), draft)
         elif mono - since >= QUIET:
