@@ -110,7 +110,6 @@ def test_an_end_within_a_millisecond_leaves_that_millisecond_out_if_it_is_not_re
     assert spans(begin, end + by, None, None) == slow_oracle(begin, end + by, None, None)
 
 
-@pytest.mark.xfail(strict=True, reason="the first millisecond after such a begin is left out")
 def test_a_begin_within_a_millisecond_takes_the_next_one_along() -> None:
     begin = at(DAY, "10:00") + 1
     assert spans(begin, begin + MINUTE, None, None) == slow_oracle(begin, begin + MINUTE, None, None)

@@ -168,8 +168,8 @@ class Owner:
 
     def back(self, micros: int) -> None:
         """The link is back, and every subscription stands; then an event of this time is seen."""
-        self.clock.restart(self.mono)
-        self.turn(lambda draft: self.series.resume(self.clock, self.mono, draft))
+        self.clock.restart()
+        self.turn(lambda draft: self.series.resume(self.clock, self.mono, draft), by=0.3)
         self.advance(micros)
         self.turn(lambda draft: self.series.resume(self.clock, self.mono, draft))
 

@@ -12,7 +12,7 @@ SECOND = 1_000_000
 
 def test_nothing_is_known_before_the_first_event() -> None:
     clock = FeedClock()
-    clock.restart(10.0)
+    clock.restart()
     assert clock.now(10.0) is None
     assert clock.now(1e6) is None
 
@@ -37,29 +37,26 @@ def test_it_stands_while_the_feed_is_quiet_for_a_moment_and_then_goes_on_by_itse
     assert clock.latest == 7 * SECOND
 
 
-def test_an_event_that_is_older_does_not_move_it_and_does_not_end_the_quiet() -> None:
+def test_an_event_that_is_not_younger_does_not_move_it_and_does_not_end_the_quiet() -> None:
     clock = FeedClock()
     clock.advance(7 * SECOND, 1, 100.0)
     clock.advance(6 * SECOND, 1, 104.0)
+    clock.advance(7 * SECOND, 1, 104.0)
     assert clock.now(105.0) == 12 * SECOND
     clock.advance(8 * SECOND, 1, 106.0)
     assert clock.now(106.0) == 8 * SECOND
 
 
-def test_an_event_of_the_same_time_ends_the_quiet() -> None:
+def test_a_new_connection_changes_nothing_but_what_is_counted() -> None:
     clock = FeedClock()
-    clock.advance(7 * SECOND, 1, 100.0)
-    clock.advance(7 * SECOND, 1, 104.0)
-    assert clock.now(106.0) == 7 * SECOND
-
-
-def test_on_a_new_connection_the_quiet_counts_anew() -> None:
-    clock = FeedClock()
-    clock.advance(7 * SECOND, 1, 100.0)
-    clock.restart(150.0)
+    clock.advance(7 * SECOND, 3, 100.0)
+    clock.restart()
     assert clock.events == 0
-    assert clock.now(154.9) == 7 * SECOND
-    assert clock.now(155.0) == 12 * SECOND
+    assert clock.now(102.0) == 7 * SECOND
+    assert clock.now(110.0) == 17 * SECOND
+    # What was seen was no guess: a late event does not turn it back.
+    clock.advance(6 * SECOND, 1, 111.0)
+    assert (clock.latest, clock.events) == (7 * SECOND, 1)
 
 
 def test_a_former_owners_clock_goes_on_with_the_time_that_has_passed() -> None:
@@ -75,11 +72,11 @@ def test_a_former_owner_whose_clock_was_ahead_of_this_machines_does_not_turn_it_
     assert clock.latest == 7 * SECOND
 
 
-def test_the_first_event_puts_a_guess_right_in_either_direction() -> None:
-    for actual in (20 * SECOND, 60 * SECOND):
+def test_the_first_event_puts_a_guess_right_but_does_not_go_behind_what_was_recorded() -> None:
+    for actual, known in ((20, 20), (60, 60), (5, 7)):
         clock = FeedClock()
         clock.recall(7 * SECOND, 30.0, 100.0)
-        clock.advance(actual, 1, 101.0)
-        assert clock.now(101.0) == actual
-        clock.advance(actual - SECOND, 1, 101.0)
-        assert clock.latest == actual
+        clock.advance(actual * SECOND, 1, 101.0)
+        assert clock.now(101.0) == known * SECOND
+        clock.advance((actual - 1) * SECOND, 1, 101.0)
+        assert clock.latest == known * SECOND

@@ -218,18 +218,30 @@ def test_a_request_without_an_answer_is_made_again_and_the_late_answer_does_not_
     link: Link, stream: Stream
 ) -> None:
     link.want([A])
-    socket = open_up(link, stream)
+    socket = open_up(link, stream, 100.0)
     first = number_of(socket, A)
-    link.pump(9.9)
+    link.pump(109.9)
     assert len(socket.sent) == 1
-    link.pump(10.0)
+    link.pump(110.0)
     assert len(socket.sent) == 2
-    assert link.answered(Response(first, "SUBSCRIBED"), 10.1) is None
+    assert link.answered(Response(first, "SUBSCRIBED"), 110.1) is None
     assert not link.settled([A])
-    answer(link, socket, A, now=10.2)
+    answer(link, socket, A, now=110.2)
     assert link.settled([A])
-    link.pump(100.0)
+    link.pump(200.0)
     assert len(socket.sent) == 2
+
+
+def test_as_long_as_answers_come_the_others_are_waited_for(link: Link, stream: Stream) -> None:
+    link.want([A, B, C])
+    socket = open_up(link, stream, 100.0)
+    answer(link, socket, A, now=109.0)
+    link.pump(115.0)
+    answer(link, socket, B, now=118.0)
+    link.pump(128.0)
+    assert len(socket.sent) == 3
+    link.pump(128.1)
+    assert [one[0] for one in socket.sent[3:]] == [C]
 
 
 # --- who wants what --------------------------------------------------------------------------------------------
@@ -318,7 +330,6 @@ def test_what_is_renewed_and_then_unwanted_is_ended_once(link: Link, stream: Str
     assert [one[0::2] for one in socket.sent[2:]] == [(A, False)]
 
 
-@pytest.mark.xfail(strict=True, reason="the answer to the former request is taken for that to the present one")
 def test_an_answer_to_a_request_before_an_unsubscribe_does_not_stand_for_the_one_after_it(
     link: Link, stream: Stream
 ) -> None:
@@ -516,7 +527,6 @@ def test_in_the_end_what_is_wanted_streams_and_the_link_knows_it(
     assert terminal.streaming <= want
 
 
-@pytest.mark.xfail(strict=True, reason="what is ended waits for the next turn and ends what was begun meanwhile")
 def test_what_is_wanted_again_streams_however_many_others_are_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(link_module, "_BURST", 3)
     script: list[tuple[str, Any]] = [

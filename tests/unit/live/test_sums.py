@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import pairwise
 
 import numpy as np
 from hypothesis import given
@@ -39,7 +40,7 @@ def test_the_same_rows_in_any_order_and_any_batches_have_the_same_sums(
     second = list(first)
     random.shuffle(second)  # type: ignore[attr-defined]
     edges = [0, *sorted(cuts), len(second)]
-    batches = [second[a:b] for a, b in zip(edges, edges[1:], strict=False)]
+    batches = [second[a:b] for a, b in pairwise(edges)]
     one, other = sums_of([first]), sums_of(batches)
     assert one.found == other.found
     assert one.differing(other.found, -WINDOW, FOR_EVER) == []

@@ -352,7 +352,6 @@ def test_closing_does_not_wait_for_a_server_that_does_not_answer_the_closing_han
     server._loop.call_soon_threadsafe(released.set)
 
 
-@pytest.mark.xfail(strict=True, reason="who waits for the handshake is not told: the owner waits, the thread stays")
 def test_closing_while_the_handshake_goes_on_ends_the_thread_too(
     monkeypatch: pytest.MonkeyPatch, mute_url: str
 ) -> None:
