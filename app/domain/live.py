@@ -8,6 +8,7 @@ unsubscribe has a new one, and coverage and gaps of another run do not count.
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -28,8 +29,9 @@ LIVE_SCHEMAS = ("trade", "quote", "ohlcv")
 #: not serve it, in its own words; ``live``: rows arrive.
 LiveState = Literal["waiting", "live", "refused"]
 #: Why rows were missed: the socket broke; the terminal lost its servers; the owner changed; the platform was slower
-#: than the feed; the comparison with history found it; history before the subscription was asked for.
-GapCause = Literal["socket", "upstream", "take_over", "overflow", "silent", "start"]
+#: than the feed; the comparison with history found it; history before the subscription was asked for; contracts were
+#: added.
+GapCause = Literal["socket", "upstream", "take_over", "overflow", "silent", "start", "widened"]
 #: ``failed``: history does not have it either, for a reason that waiting does not change.
 GapState = Literal["open", "closed", "failed"]
 
@@ -77,6 +79,11 @@ class Subscription:
             body["end_time"] and dt.time.fromisoformat(body["end_time"]),
         )
 
+    @property
+    def universe(self) -> str:
+        """A short name of what is subscribed to: coverage is true for it, and for nothing wider."""
+        return hashlib.sha256(orjson.dumps([one.as_json() for one in self.filters])).hexdigest()[:16]
+
     def joined(self, other: Subscription) -> Subscription:
         """This subscription with what another one of the same topic asks beyond it; keeps this one's run.
 
@@ -101,7 +108,8 @@ class Coverage:
     open gaps. ``since`` None: nothing is sure yet. Up to ``verified`` it has been compared with history. ``rows`` were
     written by this run, ``late`` are trades that came after their bar was written, ``outside`` events outside of the
     subscription's hours, ``lag_ms`` the time from a frame's arrival to its commit, ``last`` the last event time
-    written. ``trims``: the next offset at the begin of each day (UTC, by the platform's clock), by ISO date.
+    written. ``universe`` names the contracts that this is true for. ``trims``: the next offset at the begin of each day
+    (UTC, by the platform's clock) and how far it was whole then, by ISO date.
     """
 
     run: int
@@ -116,7 +124,8 @@ class Coverage:
     contracts: int = 0
     lag_ms: float | None = None
     reason: str | None = None
-    trims: dict[str, int] = field(default_factory=dict)
+    universe: str | None = None
+    trims: dict[str, tuple[int, int | None]] = field(default_factory=dict)
 
     def encode(self) -> bytes:
         body = {name: getattr(self, name) for name in self.__dataclass_fields__}

@@ -38,12 +38,14 @@ class Span:
         """Its last millisecond, UTC microseconds."""
         return micros_of(self.date, self.end_time)
 
-    def halves(self) -> tuple[Span, Span] | None:
-        """Two spans that make up this one; None when it is a single millisecond."""
-        if self.first == self.last:
+    def halves(self, step: int = 1) -> tuple[Span, Span] | None:
+        """Two spans that make up this one, cut at a multiple of ``step`` milliseconds from its begin; None when it is a
+        single step."""
+        steps = (self.last - self.first) // step + 1
+        if steps < 2:
             return None
-        middle = (self.first + self.last) // 2
-        return Span(self.date, self.first, middle), Span(self.date, middle + 1, self.last)
+        middle = self.first + steps // 2 * step
+        return Span(self.date, self.first, middle - 1), Span(self.date, middle, self.last)
 
 
 def spans(

@@ -47,14 +47,18 @@ class Handovers:
         after = handover_after(record.start, record.end, record.end_time)
         # What was decided with the series may not have been read yet.
         decided = self._index.position >= record.run
-        if self._index.subscription(topic) is None:
-            if decided:
-                raise LiveEnded(f"{topic} was unsubscribed before it was whole; ask again under a new id")
+        standing = self._index.subscription(topic)
+        if (standing is None and decided) or (standing is not None and standing.run > record.run):
+            raise LiveEnded(f"{topic} was unsubscribed before it was whole; ask again under a new id")
+        if standing is None:
             return None
         for gap in self._index.gaps(topic):
             if gap.why == "start" and gap.state == "failed" and gap.begin <= after < gap.end:
                 raise LiveEnded(f"{topic} lacks what passed since the end of history: {gap.reason}")
         coverage = self._index.coverage(topic)
         if coverage is None or coverage.since is None or coverage.since > after:
+            return None
+        if coverage.universe != standing.universe:
+            # It does not speak of the contracts that were added yet.
             return None
         return Handover(topic, offset_from(self._settings, topic, after // 1000 + 1), after)

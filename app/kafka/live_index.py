@@ -75,7 +75,7 @@ class LiveIndex:
         """Whether the logs have been read to their end once."""
         return self._caught_up
 
-    def catch_up(self, timeout: float = 60.0) -> None:
+    def catch_up(self, timeout: float = 600.0) -> None:
         """Wait until everything committed before this call is in. Raises ``LogError`` after ``timeout`` seconds."""
         if not self._follower.catch_up(timeout):
             raise LogError(f"the live logs could not be read to their end within {timeout:.0f} s")

@@ -13,6 +13,7 @@ from app.domain.contracts import Contracts, Packed, unpack
 from app.domain.kinds import Kind
 from app.domain.plan import Chunk
 from app.domain.rows import Rows
+from app.domain.schema import INTERVAL_SECONDS
 from app.domain.series import SeriesName
 from app.domain.sizes import MOST_ROWS
 from app.domain.spans import Span
@@ -23,6 +24,8 @@ from app.provider import Provider
 LONGEST = 600_000
 #: Expirations from which on all are asked for at once; strikes of one from which on all of them are.
 _FEW = 4
+#: The same of bars, of which there is one for each moment of the grid whether anything traded or not.
+_MANY = 40
 Patiently = Callable[[Callable[[], Rows]], Rows]
 
 
@@ -46,7 +49,7 @@ def past(
                 rows = rows.take(np.isin(rows.contracts, members))
             parts.append(rows)
     except RequestTooLarge:
-        halves = None if name.schema == "ohlcv" else span.halves()
+        halves = span.halves(1 if name.interval is None else INTERVAL_SECONDS[name.interval] * 1000)
         if halves is None:
             raise
         for half in halves:
@@ -79,7 +82,7 @@ def _chunks(name: SeriesName, span: Span, members: Packed | None, *, wide: bool)
         return
     for expiration, strikes in sorted(by_expiration.items()):
         one = Contracts(expirations=(expiration,))
-        if len(strikes) > _FEW:
+        if len(strikes) > (_MANY if name.schema == "ohlcv" else _FEW):
             yield replace(chunk, contracts=one)
         else:
             for strike in sorted(strikes):

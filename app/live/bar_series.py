@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from app.avro.encode import encode
-from app.domain.live import LATENESS, GapCause, Subscription, iso
+from app.domain.live import LATENESS, Gap, GapCause, Subscription, iso
 from app.domain.live_bars import BarBuilder
 from app.domain.rows import Rows
 from app.domain.schema import INTERVAL_SECONDS
@@ -51,7 +51,9 @@ class BarSeries(Series):
         self._trades: list[Trades] = []
         self._gathered = 0
         self._due = -1
+        self._final: int | None = None
         self._late_before = 0
+        self._withheld = False
         #: A seed that is to be asked for: the session, and the first instant that is the stream's.
         self.seed_from: tuple[dt.date, int] | None = None
         self.seed_under_way = False
@@ -72,12 +74,24 @@ class BarSeries(Series):
     def make(self, clock: FeedClock, mono: float, draft: Draft) -> None:
         """Write the bars that are due."""
         now = clock.now(mono)
-        if self._builder is None or now is None or (now < self._due and self._gathered < _GATHERED):
+        if self._builder is None or now is None:
+            return
+        if not self._withheld:
+            self._final = max(now - LATENESS, self._final or 0)
+        if now < self._due and self._gathered < _GATHERED:
             return
         self._merge()
         if now >= self._due:
             self._write(self._builder.finish(now), draft)
             self._due = self._next_due(now)
+
+    def until(self, clock: FeedClock) -> int | None:
+        """Bars that begin up to here are final and written, or history's."""
+        if self.breach is not None:
+            return self.breach.begin
+        if self._final is None:
+            return self.since
+        return floor_to_grid(self._final, self._seconds, self.sub.start_time) - 1000
 
     def break_off(self, why: GapCause, clock: FeedClock) -> None:
         super().break_off(why, clock)
@@ -88,7 +102,7 @@ class BarSeries(Series):
 
     def begun_before(self, end: int) -> int:
         """The bar in which the subscription began."""
-        return end - self._seconds * 1_000_000 - 1
+        return end - self._seconds * 1_000_000 - 1000
 
     def whole_again(self, end: int) -> None:
         super().whole_again(end)
@@ -96,11 +110,14 @@ class BarSeries(Series):
         self._builder = BarBuilder(self.name, self.sub.start_time, self.sub.end_time)
         self._builder.drop_before(end)
         self._due = -1
+        # All bars before it are history's.
+        self._final = end
         day = _date(end)
         if end > micros_of(day, self.hours_begin):
             self.seed_from = (day, end)
             # Without what was traded before, the session's average would be wrong.
             self._builder.withhold(end - 1, _FOR_EVER)
+            self._withheld = True
 
     @property
     def hours_begin(self) -> dt.time:
@@ -118,7 +135,7 @@ class BarSeries(Series):
             contracts, volumes, vwaps = zip(*found, strict=True)
             self._builder.seed(contracts, date, volumes, vwaps)
         self._builder.release(until - 1, _FOR_EVER)
-        self.seed_from, self._due, self.reason = None, -1, None
+        self.seed_from, self._due, self.reason, self._withheld = None, -1, None, False
 
     def unseeded(self, why: str, again: float) -> None:
         """What had traded before could not be had: bars are made without it, which is told, and it is asked for
@@ -126,25 +143,19 @@ class BarSeries(Series):
         self.seed_under_way, self.seed_not_before = False, again
         if self._builder is not None and self.seed_from is not None:
             self._builder.release(self.seed_from[1] - 1, _FOR_EVER)
-            self._due = -1
+            self._due, self._withheld = -1, False
             self.reason = f"session_vwap lacks what was traded before {iso(self.seed_from[1])}: {why}"
 
     # --- gaps -----------------------------------------------------------------------------------------------
 
     @property
     def busy(self) -> bool:
-        return super().busy or self.seed_from is not None
+        return super().busy or self._withheld
 
-    def open_gap(self, begin: int, end: int, why: GapCause, draft: Draft | None) -> Repair:
-        """A gap of bars goes from the begin of one to the begin of another."""
-        if why == "start":
-            begin = ceil_to_grid(begin + 1, self._seconds, self.sub.start_time)
-        else:
-            begin = floor_to_grid(begin, self._seconds, self.sub.start_time)
-        if draft is None:
-            # A suspicion is of bars that were final.
-            end = floor_to_grid(end, self._seconds, self.sub.start_time)
-        return super().open_gap(begin, max(begin, end), why, draft)
+    def asked_for(self, gap: Gap) -> Gap:
+        """A gap of bars is mended from the first that begins after it does; a suspicion is of bars that were final."""
+        begin = ceil_to_grid(gap.begin + 1, self._seconds, self.sub.start_time)
+        return replace(gap, begin=begin, end=max(begin, ceil_to_grid(gap.end, self._seconds, self.sub.start_time)))
 
     def asked_from(self, repair: Repair) -> int:
         closing = micros_of(_date(repair.asked.end - 1), self.hours.windows(1)[0][1]) + 1000
@@ -200,6 +211,11 @@ class BarSeries(Series):
         """Whole bars only."""
         return floor_to_grid(end, self._seconds, self.sub.start_time)
 
+    def _verified(self) -> int | None:
+        """Bars that begin up to here have been compared."""
+        found = super()._verified()
+        return found if found is None or found == self.since else found - 1000
+
     # --- inside -----------------------------------------------------------------------------------------------
 
     def _merge(self) -> None:
@@ -217,7 +233,7 @@ class BarSeries(Series):
         self._builder = None
         self._trades.clear()
         self._gathered = 0
-        self.seed_from = None
+        self.seed_from, self._withheld = None, False
 
     def _next_due(self, now: int) -> int:
         """When the next bar ends for good: each of the grid's moments, and the end of the hours."""

@@ -38,7 +38,6 @@ class Book:
         self.watched: dict[Series, None] = {}
         #: Topics that are to be made, or looked for.
         self.unprepared: set[str] = set()
-        self._day: dt.date | None = None
 
     def watch(self, one: Series) -> None:
         """Look at this one in each turn until it is no longer busy."""
@@ -85,10 +84,13 @@ class Book:
     def _change(self, one: Series, sub: Subscription, draft: Draft) -> None:
         """More contracts, or an earlier start."""
         filters, one_start = one.sub.filters, one.sub.start
+        until = one.until(self._clock)
         one.sub = sub
         if sub.filters != filters:
+            # Nothing is sure of all of the contracts until the new ones stand too.
             one.members_of = None
-        if sub.start is not None and sub.start != one_start:
+            one.start_anew(until)
+        elif sub.start is not None and sub.start != one_start:
             one.want_start(draft)
         self.watch(one)
 
@@ -113,6 +115,15 @@ class Book:
         one = self.series.get(topic)
         if one is None:
             return
+        if one.members is not None and one.members_of == date:
+            # What was listed in the morning is listed all day.
+            contracts = np.union1d(one.members, contracts)
+            if len(contracts) == len(one.members):
+                return
+        grows = one.members is not None and not np.isin(contracts, one.members).all()
+        if grows:
+            # Of contracts that are added the rows up to here are history's.
+            one.break_off("widened", self._clock)
         one.members, one.members_of, one.reason = contracts, date, None
         root = one.name.symbol
         self._want(one, frozenset(StreamKey("option", one.what, root, contract) for contract in contracts.tolist()))
@@ -127,6 +138,13 @@ class Book:
                 other.break_off("silent", self._clock)
                 self.watch(other)
         self._link.renew(one.keys)
+
+    def renewed(self, keys: set[StreamKey]) -> None:
+        """These are served now and were refused before: what came meanwhile is history's."""
+        for one in self.series.values():
+            if one.breach is None and not one.keys.isdisjoint(keys):
+                one.break_off("widened", self._clock)
+                self.watch(one)
 
     def _want(self, one: Series, keys: frozenset[StreamKey]) -> None:
         self._link.want(keys - one.keys)
@@ -188,19 +206,19 @@ class Book:
     def trim_points(self) -> dict[str, int]:
         """Remember where each topic is at the begin of a day; where those are to be trimmed whose time is over."""
         today = dt.datetime.now(dt.UTC).date()
-        if self._day == today:
-            return {}
-        self._day = today
-        oldest = (today - dt.timedelta(days=self._deps.settings.live_retain_days)).isoformat()
+        day, oldest = today.isoformat(), (today - dt.timedelta(days=self._deps.settings.live_retain_days)).isoformat()
         before: dict[str, int] = {}
         for one in self.series.values():
-            if not one.prepared:
-                # Again with the next look, for it has no place yet.
-                self._day = None
+            if not one.prepared or one.trim_day == day:
                 continue
-            one.trims.setdefault(today.isoformat(), one.end_offset)
-            over = [day for day in one.trims if day <= oldest]
+            one.trim_day = day
+            one.trims.setdefault(day, (one.end_offset, one.until(self._clock)))
+            over = [then for then in one.trims if then <= oldest]
             if over:
-                before[one.topic] = one.trims[max(over)]
-                one.trims = {day: offset for day, offset in one.trims.items() if day >= max(over)}
+                offset, until = one.trims[max(over)]
+                before[one.topic] = offset
+                one.trims = {then: place for then, place in one.trims.items() if then > oldest}
+                if until is not None and one.since is not None:
+                    # What is no longer there is no longer promised.
+                    one.since = max(one.since, until)
         return before

@@ -7,7 +7,7 @@ import time
 from dataclasses import replace
 from typing import Any
 
-from app.domain.live import LATENESS
+from app.domain.live import LATENESS, Subscription
 from app.errors import PlatformError, ProviderRefused, RequestTooLarge
 from app.live.bar_series import BarSeries
 from app.live.book import Book
@@ -30,6 +30,8 @@ _LOOK = 0.5
 _COMPARING = 2
 #: Joins of history and live under way at once.
 _LONG = 1
+#: Microseconds of the market's time after which the day's listing is looked at again: contracts are added.
+_LISTED_ANEW = 900_000_000
 _SOON, _LATER = 5.0, 60.0
 #: Microseconds of the market's time after a window before it is compared.
 _GRACE = LATENESS + 3_000_000
@@ -38,14 +40,16 @@ _GRACE = LATENESS + 3_000_000
 class Chores:
     """Belongs to the owner's thread. ``give`` is called between two transactions, when all that was written counts."""
 
-    def __init__(self, book: Book, jobs: Jobs, healer: Healer, clock: FeedClock) -> None:
+    def __init__(self, book: Book, jobs: Jobs, healer: Healer, hands: Healer, clock: FeedClock) -> None:
+        """``healer`` asks the provider, ``hands`` only the brokers."""
+        self._hands = hands
         self._book = book
         self._jobs = jobs
         self._healer = healer
         self._clock = clock
         self._preparing = False
         self._prepare_from = 0.0
-        self._resolving: dict[str, float] = {}
+        self._resolving: dict[tuple[object, ...], float] = {}
         self._comparing = 0
         self._compare_from: dict[str, float] = {}
         self._looked = 0.0
@@ -59,7 +63,7 @@ class Chores:
         if self._book.unprepared and not self._preparing and mono >= self._prepare_from:
             names = sorted(self._book.unprepared)
             self._preparing = True
-            self._healer.submit(_FIRST, ("prepare", ""), lambda: self._jobs.prepare(names))
+            self._hands.submit(_FIRST, ("prepare", ""), lambda: self._jobs.prepare(names))
         long = sum(r.under_way and r.gap.why == "start" for one in self._book.watched for r in one.repairs.values())
         for one in list(self._book.watched):
             for repair in one.due_repairs(self._clock, mono) if one.prepared else ():
@@ -69,18 +73,19 @@ class Chores:
                         continue
                     long += 1
                 self._mend(one, repair)
-            if isinstance(one, BarSeries):
-                self._seed(one, mono)
         if mono - self._looked < _LOOK:
             return
         self._looked = mono
+        for one in self._book.series.values():
+            if isinstance(one, BarSeries):
+                self._seed(one, mono)
         self._resolve(mono)
         self._compare(mono)
 
     def trim(self, before: dict[str, int]) -> None:
         """Delete what lies before an offset of each topic."""
         if before:
-            self._healer.submit(_COMPARE, ("trim", ""), lambda: self._jobs.trim(before))
+            self._hands.submit(_COMPARE, ("trim", ""), lambda: self._jobs.trim(before))
 
     def _mend(self, one: Series, repair: Repair) -> None:
         label, sub, prefix = ("mend", one.topic, repair.gap.id), one.sub, one.prefix
@@ -107,15 +112,17 @@ class Chores:
         options = [one for one in self._book.series.values() if one.name.asset == "option" and one.prepared]
         if not options:
             return
-        date = session_of(self._book.day(mono))
+        date, now = session_of(self._book.day(mono)), self._clock.now(mono) or 0
         for one in options:
-            if one.members_of != date and self._resolving.get(one.topic, 0.0) <= mono:
+            label, sub = _resolving(one.sub), one.sub
+            known = one.members_of == date and now - one.members_at < _LISTED_ANEW
+            if not known and self._resolving.get(label, 0.0) <= mono:
                 # Until it has failed or succeeded.
-                self._resolving[one.topic] = mono + 3600
-                sub = one.sub
+                self._resolving[label] = mono + 3600
+                one.members_at = now
                 self._healer.submit(
                     _FIRST,
-                    ("resolve", one.topic),
+                    label,
                     lambda sub=sub: self._jobs.resolve(sub, date),  # type: ignore[misc]
                 )
 
@@ -125,10 +132,12 @@ class Chores:
         if now is None:
             return
         ends = (now - _GRACE) // WINDOW * WINDOW
-        for one in self._book.series.values():
+        able = [one for one in self._book.series.values() if not one.busy and not one.comparing]
+        # Who was compared the longest ago goes first.
+        for one in sorted(able, key=lambda one: one.verified or 0):
             if self._comparing >= _COMPARING:
                 return
-            if one.busy or one.comparing or one.verified is None or self._compare_from.get(one.topic, 0.0) > mono:
+            if one.verified is None or self._compare_from.get(one.topic, 0.0) > mono:
                 continue
             end = one.comparable(ends)
             if end > one.verified:
@@ -147,7 +156,7 @@ class Chores:
 
     def take(self, draft: Draft) -> None:
         """Take what jobs have found."""
-        for result in self._healer.results():
+        for result in (*self._healer.results(), *self._hands.results()):
             self._take(result, draft)
 
     def _take(self, result: Any, draft: Draft) -> None:  # noqa: PLR0912 - one case a kind of result
@@ -155,9 +164,11 @@ class Chores:
             case Prepared(ends, refused):
                 self._preparing = False
                 self._book.prepared(ends, refused)
-            case Members(topic, date, contracts):
-                self._resolving.pop(topic, None)
-                self._book.resolved(topic, date, contracts)
+            case Members(sub, date, contracts):
+                self._resolving.pop(_resolving(sub), None)
+                one = self._book.series.get(sub.topic)
+                if one is not None and one.sub.run == sub.run and one.sub.filters == sub.filters:
+                    self._book.resolved(sub.topic, date, contracts)
             case Part(topic, gap, rows, repaired):
                 one, repair = self._repair(topic, gap)
                 if isinstance(one, RowSeries) and repair is not None:
@@ -170,7 +181,7 @@ class Chores:
                 one, repair = self._repair(topic, gap)
                 if one is not None and repair is not None:
                     one.close_gap(repair, draft)
-                    if repair.reaches_the_end:
+                    if repair.reaches_the_end and one.silent_since(repair.gap.begin):
                         self._book.renew(one)
                     if repair.told:
                         logger.info("%s: a gap is closed, %d rows: %s", topic, repair.gap.rows, repair.gap.why)
@@ -181,7 +192,7 @@ class Chores:
             case Compared(topic, begin, end, sums):
                 self._compared(topic, begin, end, sums)
             case ComparedBars(topic, begin, end, bars):
-                self._comparing -= 1
+                self._comparing, self._looked = self._comparing - 1, 0.0
                 one = self._book.series.get(topic)
                 if isinstance(one, BarSeries) and one.comparing:
                     one.comparing = False
@@ -195,7 +206,7 @@ class Chores:
         return one, one.repairs.get(gap) if one is not None else None
 
     def _compared(self, topic: str, begin: int, end: int, sums: dict[int, tuple[int, int]]) -> None:
-        self._comparing -= 1
+        self._comparing, self._looked = self._comparing - 1, 0.0
         one = self._book.series.get(topic)
         if not isinstance(one, RowSeries) or not one.comparing:
             return
@@ -211,7 +222,7 @@ class Chores:
         one.verified = end
         one.sums.forget(end)
 
-    def _failed(self, label: tuple[str, ...], error: PlatformError, draft: Draft) -> None:
+    def _failed(self, label: tuple[Any, ...], error: PlatformError, draft: Draft) -> None:
         kind, topic = label[0], label[1]
         mono = time.monotonic()
         if kind != "resolve" or not isinstance(error, NotYet):
@@ -221,7 +232,7 @@ class Chores:
             case "prepare":
                 self._preparing, self._prepare_from = False, mono + _SOON
             case "resolve":
-                self._resolving[topic] = mono + _SOON
+                self._resolving[label] = mono + _SOON
                 if one is not None and not one.keys:
                     one.reason = str(error)
             case "seed" if isinstance(one, BarSeries):
@@ -237,3 +248,8 @@ class Chores:
                     one.close_gap(repair, draft, failed=str(error))
                 else:
                     one.delay(repair, mono, str(error), draft)
+
+
+def _resolving(sub: Subscription) -> tuple[Any, ...]:
+    """The label of a job that resolves a universe: an answer to another question must not be taken for it."""
+    return "resolve", sub.topic, sub.run, sub.filters

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 #: Seconds without an event after which the clock goes on by itself.
 QUIET = 5.0
 _SECOND = 1_000_000
-#: Microseconds that events lie back when it is no lateness: on a new connection, or for as long as ``QUIET``.
+#: Microseconds that events lie back when it is no lateness, for as long as ``QUIET`` and all of them.
 _SET_BACK = 60 * _SECOND
 
 
@@ -48,7 +48,7 @@ class FeedClock:
             self.latest -= self.guessed
             if micros >= self.latest - _SET_BACK:
                 self._behind = None
-            elif self.events == 0 or (self._behind is not None and mono - self._behind > QUIET):
+            elif self._behind is not None and mono - self._behind > QUIET:
                 self.latest, self._behind = None, None
                 self.set_back += 1
             elif self._behind is None:

@@ -23,6 +23,7 @@ from app.domain.contracts import Packed, occ_keys
 from app.domain.live import Gap, Subscription
 from app.domain.rows import Rows
 from app.domain.series import SeriesName
+from app.domain.sessions import NEW_YORK
 from app.domain.spans import Span, spans
 from app.kafka.log import LogFollower
 from app.kafka.reader import read_window
@@ -31,7 +32,7 @@ from app.live.asking import LONGEST, past
 from app.live.healer import Healer
 from app.live.row_series import Slice, rows_slice
 from app.live.sums import Sum, WindowSums, hashes_of
-from app.live.universe import session_of, universe
+from app.live.universe import NotYet, session_of, universe
 from app.provider import StreamedProvider
 from app.settings import Settings
 
@@ -40,6 +41,7 @@ Ints = npt.NDArray[np.int64]
 _PIECE = 20_000
 #: Seconds that bars wait for what the session had traded before.
 SEED_WAIT = 20.0
+_ROLLED_OVER = dt.time(2, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +54,9 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True)
 class Members:
-    """The contracts of a topic's universe in a session."""
+    """The contracts of a subscription's universe in a session."""
 
-    topic: str
+    sub: Subscription
     date: dt.date
     contracts: Packed
 
@@ -146,7 +148,7 @@ class Jobs:
 
     def resolve(self, sub: Subscription, date: dt.date) -> Iterator[Members]:
         """The contracts of a universe on a day."""
-        yield Members(sub.topic, date, self._members(sub, date, anew=True))
+        yield Members(sub, date, self._members(sub, date, anew=True))
 
     def mend_rows(self, sub: Subscription, prefix: bytes, gap: Gap, end: int) -> Iterator[Part | Looked]:
         """The rows of a gap that lie in history and not in the topic before offset ``end``."""
@@ -178,7 +180,7 @@ class Jobs:
 
     def mend_bars(self, sub: Subscription, gap: Gap, end: int) -> Iterator[BarsPart | Looked]:
         """The bars of a gap (those that begin in [``begin``, ``end``)) in history, and in the topic before ``end``."""
-        for span, bars in self._bars(sub, gap.begin, gap.end):
+        for span, bars in self._bars(sub, gap.begin, gap.end, whole=True):
             values = [
                 value
                 for batch in read_window(self.settings, sub.topic, span.begin // 1000 + 1, span.end // 1000, end)
@@ -190,7 +192,7 @@ class Jobs:
 
     def compare_bars(self, sub: Subscription, begin: int, end: int) -> Iterator[ComparedBars]:
         """History's bars that begin in [``begin``, ``end``)."""
-        found = [bars for _, bars in self._bars(sub, begin, end)]
+        found = [bars for _, bars in self._bars(sub, begin, end, whole=False)]
         yield ComparedBars(sub.topic, begin, end, Rows.joined(found) if found else Rows.none(sub.name.record))
 
     def seed(self, sub: Subscription, date: dt.date, until: int) -> Iterator[Seeds]:
@@ -209,12 +211,14 @@ class Jobs:
 
     # --- inside -----------------------------------------------------------------------------------------------
 
-    def _bars(self, sub: Subscription, begin: int, end: int) -> Iterator[tuple[Span, Rows]]:
-        """Bars that begin in [``begin``, ``end``) and in which something traded, session by session."""
+    def _bars(self, sub: Subscription, begin: int, end: int, *, whole: bool) -> Iterator[tuple[Span, Rows]]:
+        """Bars that begin in [``begin``, ``end``) and in which something traded, session by session.
+
+        ``whole``: asked for from the begin of a stock's session, where its average begins; a chain is too much.
+        """
         for span in spans(begin - 1000, end - 1000, sub.start_time, sub.end_time):
-            # From the begin of the hours, for the grid of the bars begins there, and so does the average of a session.
-            whole = Span(span.date, self._opening(sub), span.last)
-            for _, rows in self._past(sub, sub.name, whole):
+            first = self._opening(sub) if whole and sub.name.asset == "stock" else span.first
+            for _, rows in self._past(sub, sub.name, Span(span.date, first, span.last)):
                 traded = np.logical_or.reduce([rows.columns[name] != 0 for name in ("volume", "count", "close")])
                 yield span, rows.take(traded & (rows.timestamps >= begin) & (rows.timestamps < end))
 
@@ -230,7 +234,10 @@ class Jobs:
         name = SeriesName(name.asset, name.symbol, name.schema, name.interval, None)
         members = self._members(sub, span.date) if name.asset == "option" else None
         wait = self.wait if wait is None else wait
-        return past(self.provider, name, span, members, lambda ask: self.healer.patiently(ask, wait))
+        for part, rows in past(self.provider, name, span, members, lambda ask: self.healer.patiently(ask, wait)):
+            if not len(rows) and _rolls_over(part.date):
+                raise NotYet(f"the history of {part.date} is rolled over at night, and there is nothing of it now")
+            yield part, rows
 
     def _members(self, sub: Subscription, date: dt.date, *, anew: bool = False) -> Packed:
         key = (sub.topic, sub.filters, date)
@@ -244,6 +251,13 @@ class Jobs:
 
     def _patiently(self, ask: Callable[[], Any]) -> Any:
         return self.healer.patiently(ask, self.wait)
+
+
+def _rolls_over(date: dt.date) -> bool:
+    """Whether the provider may be moving a day to its history just now: the night after, until about 01:45 New York
+    (THETA API 3.4). Nothing of it does not mean that there was nothing."""
+    now = dt.datetime.now(NEW_YORK)
+    return now.date() - date == dt.timedelta(days=1) and now.time() < _ROLLED_OVER
 
 
 def _missing(rows: Rows, prefix: bytes, present: Counter[bytes]) -> Slice:

@@ -54,6 +54,8 @@ class Link:
         #: Keys without a final answer on this connection.
         self._unsettled: dict[StreamKey, None] = {}
         self._ended: list[StreamKey] = []
+        #: Keys that were refused and are served since this was last looked at.
+        self.late: set[StreamKey] = set()
         self._asked = False
         self._answered = float("-inf")
         self._not_before = 0.0
@@ -184,7 +186,8 @@ class Link:
             return None
         if response.word == SUBSCRIBED:
             self._state[key] = KeyState.ON
-            self._words.pop(key, None)
+            if self._words.pop(key, ERROR) != ERROR:
+                self.late.add(key)
         elif response.word == ERROR:
             self._state[key] = KeyState.AGAIN
             self._words[key] = response.word

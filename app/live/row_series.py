@@ -61,6 +61,11 @@ class RowSeries(Series):
 
     def accept(self, rows: Slice, draft: Draft) -> None:
         """Rows of the stream, in the order of their arrival."""
+        if len(rows) > 1 and bool((np.diff(rows.timestamps) < 0).any()):
+            # What arrives together is written in the order of its event times.
+            rows = rows.take(np.argsort(rows.timestamps, kind="stable").tolist())
+        last = int(rows.timestamps.max())
+        self.heard = last if self.heard is None else max(self.heard, last)
         if self._guards and int(rows.timestamps.min()) <= max(guard.end for guard in self._guards):
             rows = self._without_repaired(rows)
             if not len(rows):
@@ -100,6 +105,10 @@ class RowSeries(Series):
                 each(first, last)
 
         self._write(Slice(keys, messages, hashes, timestamps).take(order), draft, placed if tell else None)
+
+    def start_anew(self, until: int | None) -> None:
+        super().start_anew(until)
+        self.sums = None
 
     def whole_again(self, end: int) -> None:
         super().whole_again(end)

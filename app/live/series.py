@@ -116,7 +116,12 @@ class Series:
         self.rows = 0
         self.late = 0
         self.outside = 0
-        self.trims: dict[str, int] = {}
+        self.trims: dict[str, tuple[int, int | None]] = {}
+        self.trim_day = ""
+        #: The market's time at which its universe was resolved.
+        self.members_at = 0
+        #: The latest event time that the stream, and no repair, has brought.
+        self.heard: int | None = None
         self.breach: Breach | None = Breach(None, "take_over")
         self.repairs: dict[str, Repair] = {}
         self.hold_until: float | None = None
@@ -138,13 +143,24 @@ class Series:
         self.breach = Breach(coverage.until, "take_over")
         for gap in gaps:
             if gap.state == "open":
-                self.repairs[gap.id] = Repair(gap, gap)
-        if coverage.since is not None and coverage.until is not None:
-            # What the former owner did not come to compare may have a hole that nobody told.
-            begin = max(coverage.since, coverage.verified or coverage.since)
-            if begin < coverage.until:
-                # It says nothing of the subscriptions that stand now.
-                self.open_gap(begin, coverage.until, "silent", None).suspected = _NEVER
+                self.repairs[gap.id] = Repair(gap, self.asked_for(gap))
+        if coverage.universe not in (None, self.sub.universe):
+            # Contracts were added, and nothing is sure of all of them yet.
+            self.verified = coverage.verified
+            self.start_anew(coverage.until)
+        elif coverage.until is not None:
+            self._suspect(coverage.verified if coverage.verified is not None else coverage.since, coverage.until)
+
+    def _suspect(self, begin: int | None, until: int | None) -> None:
+        """What was not compared may have a hole that nobody told."""
+        if begin is not None and until is not None and begin < until:
+            # It says nothing of the subscriptions that stand now.
+            self.open_gap(begin, until, "silent", None).suspected = _NEVER
+
+    def start_anew(self, until: int | None) -> None:
+        """Nothing is sure any more; what had not been compared up to ``until`` still wants to be."""
+        self._suspect(self._verified(), until)
+        self.since, self.verified, self.breach, self._resuming = None, None, Breach(None, "widened"), None
 
     # --- how far it is whole --------------------------------------------------------------------------------
 
@@ -217,15 +233,20 @@ class Series:
             self._frozen = begin
         self.breach, self._resuming, self.reason = None, None, None
         start = self.sub.start
-        if begin is not None and end > begin:
+        if begin is not None and end <= begin:
+            # The market's time was set back: what was sure is of another time.
+            self.start_anew(None)
+            self.breach, begin = None, None
+        if begin is not None:
             self.open_gap(begin, end, why, draft)
         if begin is None and start is None and self.since is None:
             start = self.begun_before(end)
         whole = self.since if self.since is not None else begin if begin is not None else end
-        waits = any(repair.gap.why == "start" for repair in self.repairs.values())
-        if start is not None and start < whole and not waits:
+        starts = [repair.gap.begin for repair in self.repairs.values() if repair.gap.why == "start"]
+        whole = min([whole, *starts])
+        if start is not None and start < whole:
             self.open_gap(start, whole, "start", draft)
-        elif self.since is None and not waits:
+        elif self.since is None and not starts:
             self.since = whole
         self.whole_again(end)
         if not self.repairs:
@@ -267,11 +288,19 @@ class Series:
     def open_gap(self, begin: int, end: int, why: GapCause, draft: Draft | None) -> Repair:
         """A new gap; told at once if there is a draft, else once something is found to be missing in it."""
         gap = Gap(self.topic, self.sub.run, f"{time.time_ns():x}", begin, end, why, opened_at=_now())
-        repair = Repair(gap, gap, told=draft is not None, suspected=end if draft is None else None)
+        repair = Repair(gap, self.asked_for(gap), told=draft is not None, suspected=end if draft is None else None)
         self.repairs[gap.id] = repair
         if draft is not None:
             draft.record(GAPS, self.topic, gap.encode())
         return repair
+
+    def asked_for(self, gap: Gap) -> Gap:
+        """The span that history is asked for to close a gap."""
+        return gap
+
+    def silent_since(self, begin: int) -> bool:
+        """Whether the stream has brought nothing since then."""
+        return self.heard is None or self.heard <= begin
 
     def close_gap(self, repair: Repair, draft: Draft, *, failed: str | None = None) -> None:
         """Nothing more will be found for a gap; it is closed when what was found is written."""
@@ -333,6 +362,7 @@ class Series:
             contracts=0 if self.members is None else len(self.members),
             lag_ms=None if lag_ms is None else round(lag_ms, 1),
             reason=self.reason,
+            universe=self.sub.universe,
             trims=self.trims,
         )
 

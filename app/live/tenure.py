@@ -62,9 +62,11 @@ class Tenure:
         self._reader = deps.stream.reader()
         self._router = Router(deps.frames)
         self._healer = Healer(HEALERS)
+        #: What asks no provider must not wait behind one that is away.
+        self._hands = Healer(1)
         jobs = Jobs(deps.settings, deps.topics, deps.provider, self._healer, deps.settings.theta_wait)
         self._book = Book(deps, self._link, self._router, self._clock)
-        self._chores = Chores(self._book, jobs, self._healer, self._clock)
+        self._chores = Chores(self._book, jobs, self._healer, self._hands, self._clock)
         self._up = False
         self._opened = False
         self._down_since: float | None = None
@@ -77,12 +79,14 @@ class Tenure:
     def run(self) -> None:
         """Feed until the partition is lost. Raises ``Fenced`` or ``LogError``."""
         self._healer.start()
+        self._hands.start()
         try:
             self._recover()
             while self._mine():
                 self._turn()
         finally:
             self._link.close()
+            self._hands.stop()
             self._healer.stop()
             self._deps.stats.connected = False
 
@@ -149,11 +153,14 @@ class Tenure:
         now = time.monotonic()
         for response in segment.responses:
             self._link.answered(response, now)
+        if self._link.late:
+            self._book.renewed(self._link.late)
+            self._link.late = set()
         for events in segment.events:
             events = _until(events, time.time_ns() // 1000 + _AHEAD)  # noqa: PLW2901
             if len(events):
                 # One wrong stamp must not end the bars of an hour; a replay is in the past anyway.
-                latest = min(int(events.timestamps.max()), time.time_ns() // 1000 + _SKEW)
+                latest = min(_latest(events), time.time_ns() // 1000 + _SKEW)
                 self._clock.advance(latest, len(events), now)
                 self._deps.stats.events += len(events)
                 self._router.route(events, draft)
@@ -244,6 +251,10 @@ class Tenure:
         if gone:
             logger.warning("live topics were deleted by somebody and are made anew, e.g. %s", min(gone))
             self._deps.topics.create([live_topic(name) for name in gone])
+            for one in (self._book.series[name] for name in gone if name in self._book.series):
+                one.trims = {}
+                one.start_anew(None)
+                self._book.watch(one)
 
     def _pace(self, begun: float, draft: Draft) -> None:
         if draft:
@@ -254,6 +265,12 @@ class Tenure:
             time.sleep(_PERIOD if self._connecting else _IDLE)
         elif not draft:
             socket.wait(_IDLE)
+
+
+def _latest(events: Events) -> int:
+    """The latest time of these events; where there are some, of all but one, whose stamp may be wrong."""
+    times = events.timestamps
+    return int(times.max()) if len(times) < 3 else int(np.partition(times, -2)[-2])
 
 
 def _until(events: Events, limit: int) -> Events:

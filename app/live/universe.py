@@ -58,6 +58,8 @@ def _of(
     if one.strike_range is not None:
         return _near_the_money(provider, sub, one, date, patiently)
     listed = patiently(lambda: provider.contracts(sub.name, date))
+    if not len(listed):
+        raise NotYet(f"no contract of {sub.name.symbol} is listed for {date} yet")
     return np.asarray(listed[one.mask(listed, np.full(len(listed), (date - _EPOCH).days))])
 
 

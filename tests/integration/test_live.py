@@ -6,7 +6,7 @@ import datetime as dt
 
 import pytest
 from harness import Platform, until
-from live import market, moment, new_york
+from live import compare_bars, market, moment, new_york
 
 pytestmark = pytest.mark.integration
 
@@ -100,3 +100,40 @@ def test_history_joins_live_without_a_seam(platform: Platform) -> None:
             row["ext_conditions"] = []
         assert sorted(past + taken, key=key) == sorted(history, key=key)
         assert {row["timestamp"].date() for row in taken} == {dt.date(2024, 6, 20)}
+
+
+def test_bars_of_history_join_live_bars(platform: Platform) -> None:
+    with market(platform, "2024-06-24T09:40:10", 20) as found:
+        topic = "stock-ko-ohlcv1m-live"
+        body = {"tickers": ["KO"], "start": "2024-06-20", "end": "2024-06-21", "interval": "1m", "live": True}
+        name = platform.ask(**body)
+        found.topics.append(topic)
+        done = platform.finished(name)
+        assert done["state"] == "complete", done
+        (receipt,) = done["receipts"]
+        after, end = moment(receipt["live"]["after"]), new_york("2024-06-24T09:45:00")
+        assert (receipt["live"]["topic"], after) == (topic, new_york("2024-06-21T16:00:00"))
+        found.all_covered([topic], end)
+        rows = zip(platform.messages(topic), platform.rows(topic), strict=True)
+        taken = [row for message, row in rows if message.offset() >= receipt["live"]["offset"]]
+        taken = [row for row in taken if after < row["timestamp"] <= end]
+        compare_bars(
+            platform.rows(receipt["topic"]) + taken, found.history(topic, new_york("2024-06-20T00:00:00"), end)
+        )
+
+
+def test_a_universe_that_is_widened_is_whole_anew(platform: Platform) -> None:
+    first, second = ({"expirations": ["2024-06-28"], "strikes": [strike]} for strike in (175, 180))
+    with market(platform, "2024-06-25T09:45:00", 10) as found:
+        found.subscribe(tickers=["SPY"], schema="quote")
+        (topic,) = found.subscribe("option", root="AAPL", schema="quote", contracts=first)
+        found.live(topic)
+        before = found.entry(topic)["contracts"]
+        assert found.subscribe("option", root="AAPL", schema="quote", contracts=second) == [topic]
+        until("both universes", lambda: found.entry(topic)["contracts"] == 2 * before or None)
+        since, end = moment(found.live(topic)["since"]), found.clock() + dt.timedelta(minutes=2)
+        found.all_covered([topic], end)
+        past = found.history(topic, since, end, expiration="20240628")
+        past = [row for row in past if row["strike"] in (175, 180)]
+        assert sorted(map(repr, found.rows(topic, since, end))) == sorted(map(repr, past))
+        assert len(past) > 10
