@@ -176,18 +176,20 @@ def test_a_part_knows_itself_as_a_span_of_event_time(date: dt.date, first: int, 
     assert spans(span.begin, span.end, *whole_day) == [span]
 
 
-@given(first=st.integers(0, 1000), length=st.integers(0, 1000))
-def test_halves_follow_one_another_and_make_up_the_whole(first: int, length: int) -> None:
+@given(first=st.integers(0, 1000), length=st.integers(0, 1000), step=st.sampled_from([1, 7, 100]))
+def test_halves_follow_one_another_and_make_up_the_whole(first: int, length: int, step: int) -> None:
     span = Span(DAY, first, first + length)
-    halves = span.halves()
+    halves = span.halves(step)
     if halves is None:
-        assert span.first == span.last
+        assert length < step
         return
     one, other = halves
     assert (one.first, one.last + 1, other.last) == (span.first, other.first, span.last)
-    assert abs((one.last - one.first) - (other.last - other.first)) <= 1
     assert one.first <= one.last
     assert other.first <= other.last
+    # They are cut on the grid, and none is longer than the other by more than two steps.
+    assert (other.first - span.first) % step == 0
+    assert abs((one.last - one.first) - (other.last - other.first)) < 2 * step
 
 
 @given(

@@ -91,14 +91,29 @@ def test_parts_are_asked_for_only_when_those_before_have_been_taken() -> None:
     assert len(provider.asked) == 3
 
 
-def test_bars_are_not_cut() -> None:
+def test_bars_are_cut_on_their_grid_and_no_further() -> None:
+    asked_for: list[tuple[dt.time | None, dt.time | None]] = []
+
     def answer(series: SeriesName, chunk: Chunk) -> Rows:
+        asked_for.append((chunk.start_time, chunk.end_time))
+        if chunk.start_time == dt.time(9, 30) and chunk.end_time != dt.time(9, 34, 59, 999_000):
+            raise RequestTooLarge("too many")
+        return Rows.none(series.record)
+
+    bars = SeriesName("stock", "AAPL", "ohlcv", "5m", None)
+    span = Span(DAY, milliseconds_of(dt.time(9, 30)), milliseconds_of(dt.time(9, 44, 59)) + 999)
+    found = asked(Provider(answer), bars, span)
+    assert [(one.start_time, one.end_time) for one, _ in found] == [
+        (dt.time(9, 30), dt.time(9, 34, 59, 999_000)),
+        (dt.time(9, 35), dt.time(9, 44, 59, 999_000)),
+    ]
+    assert len(asked_for) == 3
+
+    def never(series: SeriesName, chunk: Chunk) -> Rows:
         raise RequestTooLarge("too many")
 
-    provider = Provider(answer)
     with pytest.raises(RequestTooLarge):
-        asked(provider, SeriesName("stock", "AAPL", "ohlcv", "1m", None))
-    assert len(provider.asked) == 1
+        asked(Provider(never), bars, span)
 
 
 def test_other_errors_are_the_askers() -> None:

@@ -80,3 +80,22 @@ def test_the_first_event_puts_a_guess_right_but_does_not_go_behind_what_was_reco
         assert clock.now(101.0) == known * SECOND
         clock.advance((actual - 1) * SECOND, 1, 101.0)
         assert clock.latest == known * SECOND
+
+
+def test_events_that_all_lie_far_back_for_some_seconds_set_it_back() -> None:
+    clock = FeedClock()
+    clock.advance(1000 * SECOND, 1, 100.0)
+    clock.advance(100 * SECOND, 1, 101.0)
+    clock.advance(102 * SECOND, 1, 101.0 + QUIET)
+    assert (clock.latest, clock.set_back) == (1000 * SECOND, 0)
+    clock.advance(103 * SECOND, 1, 101.1 + QUIET)
+    assert (clock.latest, clock.set_back) == (103 * SECOND, 1)
+    assert clock.now(101.2 + QUIET) == 103 * SECOND
+
+
+def test_a_late_event_among_others_never_sets_it_back() -> None:
+    clock = FeedClock()
+    for i in range(20):
+        clock.advance((1000 + i) * SECOND, 1, 100.0 + i)
+        clock.advance(100 * SECOND, 1, 100.5 + i)
+    assert (clock.latest, clock.set_back) == (1019 * SECOND, 0)

@@ -248,7 +248,7 @@ COMMON = ["arrive"] * 6 + ["snap", "connect", "connect", "wait", "ask", "ask", "
 FAULTS = [*COMMON, "fail", "take_over"]
 
 
-@settings(max_examples=40)
+@settings(max_examples=30)
 @given(world=worlds(), script=scripts(*COMMON))
 def test_after_breaks_and_repairs_in_any_order_the_topic_holds_what_history_does(
     world: World, script: list[tuple[str, int]]
@@ -262,7 +262,7 @@ def test_with_a_start_in_the_past_too(world: World, script: list[tuple[str, int]
     run(world, script)
 
 
-@settings(max_examples=40)
+@settings(max_examples=30)
 @given(world=worlds(), script=scripts(*FAULTS))
 def test_when_owners_die_and_history_fails_too(world: World, script: list[tuple[str, int]]) -> None:
     run(world, script)
