@@ -176,7 +176,7 @@ class BarSeries(Series):
             # What was only suspected has a begin and an end of its own.
             stamps = new.timestamps.tolist() + [stamp for stamp, _ in other]
             repair.told = True
-            repair.gap = replace(repair.gap, begin=min(stamps), end=max(stamps) + self._seconds * 1_000_000)
+            repair.gap = replace(repair.gap, begin=min(stamps) - 1000, end=max(stamps) + self._seconds * 1_000_000)
         elif repair.suspected is not None and len(new):
             end = int(new.timestamps.max()) + self._seconds * 1_000_000
             repair.gap = replace(repair.gap, end=max(end, repair.gap.end))
@@ -199,7 +199,7 @@ class BarSeries(Series):
 
     def _mended(self, new: Rows, other: dict[tuple[int, int], dict[str, Any]], draft: Draft) -> bool:
         stamps = new.timestamps.tolist() + [stamp for stamp, _ in other]
-        repair = super().open_gap(min(stamps), max(stamps) + self._seconds * 1_000_000, "silent", draft)
+        repair = super().open_gap(min(stamps) - 1000, max(stamps) + self._seconds * 1_000_000, "silent", draft)
         silent = bool(len(new)) and self._quiet_since(int(new.timestamps.min()))
         nothing = Rows.none(self.record)
         self.add_repaired(repair, new, nothing, repair.gap.end, draft)

@@ -32,6 +32,11 @@ class FeedClock:
     set_back: int = 0
     _behind: float | None = None
 
+    @property
+    def in_doubt(self) -> bool:
+        """Whether events come that are far behind it: late ones, or the market's time was set back."""
+        return self._behind is not None
+
     def restart(self) -> None:
         """A new connection, or a link that is back: its events are counted from here on."""
         self.events = 0

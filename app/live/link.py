@@ -22,6 +22,10 @@ logger = logging.getLogger(__name__)
 SUBSCRIBED, ERROR = "SUBSCRIBED", "ERROR"
 #: Seconds until a request without an answer, one that failed, and one that was refused are made again.
 _ANSWER, _PAUSE, _REFUSED = 10.0, 1.0, 60.0
+#: Seconds more for a request while others are answered.
+_QUEUED = 50.0
+#: Seconds after which a connection counts as one that holds.
+_HOLDS = 10.0
 #: Requests sent at once; the rest follow with the next turn.
 _BURST = 500
 _FIRST_DELAY, _LONGEST_DELAY = 0.2, 10.0
@@ -56,8 +60,8 @@ class Link:
         self._ended: list[StreamKey] = []
         #: Keys that were refused and are served since this was last looked at.
         self.late: set[StreamKey] = set()
-        self._asked = False
         self._answered = float("-inf")
+        self._begun: float | None = None
         self._not_before = 0.0
         self._delay = _FIRST_DELAY
         self.connects = 0
@@ -85,7 +89,8 @@ class Link:
         """Let the connection go; the next one is made after a pause."""
         if self._socket is None:
             return
-        if self._socket.opened and self._asked:
+        if self._begun is not None and now - self._begun > _HOLDS:
+            # One that is taken away at once, by another client perhaps, is not asked for five times a second.
             self._delay = _FIRST_DELAY
         self._socket.close()
         self._socket = None
@@ -154,10 +159,9 @@ class Link:
             del self._again[key]
             self._state[key] = KeyState.NEW
             self._unsettled.setdefault(key)
-        late = []
-        if now - self._answered > _ANSWER:
-            # As long as answers come, those that are still to come are only queued.
-            late = [number for number, (_, due) in itertools.islice(self._sent.items(), _BURST) if due <= now]
+        # As long as answers come, those that are still to come are only queued; but not for ever.
+        patience = 0.0 if now - self._answered > _ANSWER else _QUEUED
+        late = [number for number, (_, due) in itertools.islice(self._sent.items(), _BURST) if due + patience <= now]
         for number in late:
             key, _ = self._sent.pop(number)
             if self._state.get(key) is KeyState.SENT and self._number.get(key) == number:
@@ -175,7 +179,7 @@ class Link:
             self._state[key] = KeyState.SENT
             frames.append(self._stream.request(key, number, add=True))
         if frames:
-            self._asked = True
+            self._begun = now if self._begun is None else self._begun
             socket.send(frames)
 
     def answered(self, response: Response, now: float) -> StreamKey | None:
@@ -207,7 +211,7 @@ class Link:
 
     def _reset(self) -> None:
         """Nothing is subscribed on a new connection."""
-        self._asked = False
+        self._begun = None
         self._sent.clear()
         self._number.clear()
         self._again.clear()

@@ -205,7 +205,7 @@ class Series:
         if on and clock.events and mono - since >= _SETTLE:
             assert clock.latest is not None
             self._resumed(self.whole_from(clock.latest), draft)
-        elif mono - since >= QUIET:
+        elif mono - since >= QUIET and not clock.in_doubt:
             now = self._quiet_clock(clock, mono)
             if now is None:
                 self.reason = "no event has come yet, so the market's time is not known"

@@ -14,11 +14,11 @@ pytestmark = pytest.mark.integration
 @pytest.mark.parametrize(
     ("day", "kind", "fields"),
     [
-        ("2024-06-03", "socket_drop", {}),
-        ("2024-06-04", "upstream_down", {"seconds": 0.7}),
-        ("2024-06-05", "mute", {"seconds": 6}),
-        ("2024-06-06", "upstream_down", {"seconds": 0.3, "silent": True}),
-        ("2024-06-07", "lose", {"root": "GE", "req_type": "TRADE"}),
+        ("2024-07-08", "socket_drop", {}),
+        ("2024-07-09", "upstream_down", {"seconds": 0.7}),
+        ("2024-07-10", "mute", {"seconds": 6}),
+        ("2024-07-11", "upstream_down", {"seconds": 0.3, "silent": True}),
+        ("2024-07-12", "lose", {"root": "GE", "req_type": "TRADE"}),
     ],
 )
 def test_what_a_fault_of_the_stream_swallows_is_filled_in(
