@@ -131,14 +131,11 @@ class Platform:
 
     def decoded(self, messages: list[Message]) -> list[dict[str, Any]]:
         """The rows of messages that were read."""
+        # A client of its own each time: a connection that the registry has closed meanwhile may never answer again.
+        decode = AvroDeserializer(SchemaRegistryClient({"url": self.registry, "timeout": 20}))
         return [
-            self._decode(message.value(), SerializationContext(message.topic(), MessageField.VALUE))
-            for message in messages
+            decode(message.value(), SerializationContext(message.topic(), MessageField.VALUE)) for message in messages
         ]
-
-    @cached_property
-    def _decode(self) -> AvroDeserializer:
-        return AvroDeserializer(SchemaRegistryClient({"url": self.registry}))
 
     def table(self, path: str, **params: str) -> list[dict[str, Any]]:
         """What the terminal answers, cell by cell; nothing for "no data"."""
