@@ -18,7 +18,7 @@ from app.live.jobs import BarsPart, Compared, ComparedBars, Jobs, Looked, Member
 from app.live.row_series import RowSeries
 from app.live.series import Repair, Series
 from app.live.sums import WINDOW
-from app.live.universe import NotYet, session_of
+from app.live.universe import NotYet, needs_listing, session_of
 
 logger = logging.getLogger(__name__)
 
@@ -115,7 +115,8 @@ class Chores:
         date, now = session_of(self._book.day(mono)), self._clock.now(mono) or 0
         for one in options:
             label, sub = _resolving(one.sub), one.sub
-            known = one.members_of == date and now - one.members_at < _LISTED_ANEW
+            fresh = not needs_listing(sub) or now - one.members_at < _LISTED_ANEW
+            known = one.members_of == date and fresh
             if not known and self._resolving.get(label, 0.0) <= mono:
                 # Until it has failed or succeeded.
                 self._resolving[label] = mono + 3600

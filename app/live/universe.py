@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from app.domain import sessions
-from app.domain.contracts import Contracts, Packed, pack, unpack
+from app.domain.contracts import Contracts, Packed, pack
 from app.domain.live import Subscription
 from app.domain.plan import Chunk
 from app.domain.series import SeriesName
@@ -101,9 +101,3 @@ def _near_the_money(
 
 def _packed(contracts: Iterable[int]) -> Packed:
     return np.array(sorted(contracts), dtype=np.int64)
-
-
-def as_words(contract: int) -> str:
-    """A contract for people: ``2024-03-15 4800 C``."""
-    expiration, put, strike = unpack(contract)
-    return f"{expiration} {strike / 1000:g} {'P' if put else 'C'}"

@@ -13,7 +13,7 @@ from app.domain.plan import Chunk
 from app.domain.rows import Rows
 from app.domain.series import SeriesName
 from app.domain.times import micros_of
-from app.live.universe import NotYet, as_words, needs_listing, session_of, universe
+from app.live.universe import NotYet, needs_listing, session_of, universe
 from tests.unit.live.made import AUGUST, DAY, SEPTEMBER, Provider, call, packed, patiently, put, rows_of
 from tests.unit.live.owner import subscription
 
@@ -131,8 +131,3 @@ def test_a_day_without_a_session_has_the_contracts_of_the_last_one() -> None:
     assert session_of(DAY) == DAY
     assert session_of(dt.date(2024, 7, 4)) == dt.date(2024, 7, 3)
     assert session_of(dt.date(2024, 7, 7)) == dt.date(2024, 7, 5)
-
-
-def test_a_contract_for_people() -> None:
-    assert as_words(put(4800.5)) == "2024-08-16 4800.5 P"
-    assert as_words(call(4800)) == "2024-08-16 4800 C"
