@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from app.avro.encode import encode
+from app.domain import sessions
 from app.domain.live import LATENESS, Gap, GapCause, Subscription, iso
 from app.domain.live_bars import BarBuilder
 from app.domain.rows import Rows
@@ -113,18 +114,11 @@ class BarSeries(Series):
         # All bars before it are history's.
         self._final = end
         day = _date(end)
-        if end > micros_of(day, self.hours_begin):
+        if end > micros_of(day, self.sub.start_time or sessions.OPEN):
             self.seed_from = (day, end)
             # Without what was traded before, the session's average would be wrong.
             self._builder.withhold(end - 1, _FOR_EVER)
             self._withheld = True
-
-    @property
-    def hours_begin(self) -> dt.time:
-        """When a session's hours begin."""
-        from app.domain import sessions
-
-        return self.sub.start_time or sessions.OPEN
 
     def seeded(self, date: dt.date, until: int, found: list[tuple[int, int, float]]) -> None:
         """What had traded in the session before ``until``."""
@@ -246,14 +240,8 @@ class BarSeries(Series):
         if not len(rows):
             return
         self.written |= _by_key(rows)
-        self.rows += len(rows)
-        last = int(rows.timestamps.max())
-        self.last = last if self.last is None else max(self.last, last)
         block = Block(keys_of(rows), encode(rows, self.prefix), (rows.timestamps // 1000).tolist(), placed)
-        draft.add(self.topic, block, self._ended)
-
-    def _ended(self, offset: int) -> None:
-        self.end_offset = offset
+        self.put(block, int(rows.timestamps.max()), draft)
 
     def _quiet_since(self, begin: int) -> bool:
         """Whether no bar has been made since then."""

@@ -53,7 +53,6 @@ class Chores:
         self._comparing = 0
         self._compare_from: dict[str, float] = {}
         self._looked = 0.0
-        self._trimming: dict[str, int] = {}
 
     # --- giving -----------------------------------------------------------------------------------------------
 

@@ -20,6 +20,7 @@ from cachetools import LRUCache
 from app.avro.decode import decode
 from app.avro.encode import encode
 from app.domain.contracts import Packed, occ_keys
+from app.domain.hours import AskedHours
 from app.domain.live import Gap, Subscription
 from app.domain.rows import Rows
 from app.domain.series import SeriesName
@@ -224,8 +225,6 @@ class Jobs:
 
     @staticmethod
     def _opening(sub: Subscription) -> int:
-        from app.domain.hours import AskedHours
-
         return AskedHours(sub.name, sub.start_time, sub.end_time).begin
 
     def _past(

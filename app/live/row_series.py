@@ -162,14 +162,8 @@ class RowSeries(Series):
     # --- inside -----------------------------------------------------------------------------------------------
 
     def _write(self, rows: Slice, draft: Draft, placed: Placed | None = None) -> None:
-        self.rows += len(rows)
-        last = int(rows.timestamps.max())
-        self.last = last if self.last is None else max(self.last, last)
         block = Block(rows.keys, rows.messages, (rows.timestamps // 1000).tolist(), placed)
-        draft.add(self.topic, block, self._ended)
-
-    def _ended(self, offset: int) -> None:
-        self.end_offset = offset
+        self.put(block, int(rows.timestamps.max()), draft)
 
     def _count(self, rows: Slice) -> None:
         if self.sums is not None:

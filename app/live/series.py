@@ -20,7 +20,7 @@ from app.domain.spans import spans
 from app.domain.stream import StreamKey, What
 from app.kafka.topics import COVERAGE, GAPS
 from app.live.clock import QUIET, FeedClock
-from app.live.draft import Draft, Placed
+from app.live.draft import Block, Draft, Placed
 
 #: Seconds that rows wait for a short repair, so that they follow what it brings.
 HOLD = 2.0
@@ -379,6 +379,15 @@ class Series:
             return
         self._told = (*now, *(moved or self._told[4:]))
         draft.record(COVERAGE, self.topic, self.coverage(clock, lag_ms).encode())
+
+    def put(self, block: Block, last: int, draft: Draft) -> None:
+        """Rows go into the draft; ``last`` is the latest of their event times."""
+        self.rows += len(block.messages)
+        self.last = last if self.last is None else max(self.last, last)
+        draft.add(self.topic, block, self._ended)
+
+    def _ended(self, offset: int) -> None:
+        self.end_offset = offset
 
     # --- sessions -------------------------------------------------------------------------------------------
 
