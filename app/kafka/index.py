@@ -6,17 +6,14 @@ own do not count. Receipts and plans are not kept, only where they lie.
 
 from __future__ import annotations
 
-import logging
-import threading
-import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import orjson
 from cachetools import LRUCache
 
+from app.domain.duty import duty
 from app.domain.records import (
-    FINAL,
     NO_COUNTS,
     PART_SUFFIX,
     PLAN_SUFFIX,
@@ -29,11 +26,10 @@ from app.domain.records import (
     decode_part,
 )
 from app.errors import LogError
-from app.kafka.log import LogFollower, Record, read_records
+from app.kafka.log import Record, read_records
+from app.kafka.log_index import LogIndex
 from app.kafka.topics import BACKTESTS, PROGRESS, SERIES
 from app.settings import Settings
-
-logger = logging.getLogger(__name__)
 
 Place = tuple[str, int, int]
 #: Bytes of receipts kept after they were read; ten thousand receipts of a year would be 150 MB.
@@ -42,10 +38,12 @@ RECEIPT_CACHE = 16 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """The latest record of a series in ``progress``, without its receipt, and where it lies."""
+    """The latest record of a series in ``progress``, without its receipt, where it lies, and its time stamp in
+    milliseconds since 1970."""
 
     checkpoint: Checkpoint
     place: Place
+    at: int
 
 
 @dataclass(slots=True)
@@ -58,86 +56,37 @@ class _Entry:
     plan: tuple[int, Place] | None = None
     parts: dict[int, tuple[int, Place]] | None = None
 
-    def current(self) -> Checkpoint | None:
-        """The checkpoint, if it is of the series' own run."""
-        if self.record is None or self.progress is None or self.progress.checkpoint.run != self.record.run:
-            return None
-        return self.progress.checkpoint
-
     def unfinished(self) -> bool:
-        """Whether the owner has something to do: no final record, or a retry since."""
-        if self.record is None:
-            return False
-        checkpoint = self.current()
-        return checkpoint is None or checkpoint.state not in FINAL or self.record.attempt > checkpoint.attempt
+        """Whether the owner has something to do for the series."""
+        checkpoint = self.progress.checkpoint if self.progress else None
+        return self.record is not None and duty(self.record, checkpoint) is not None
+
+    @property
+    def left_over(self) -> bool:
+        """Whether ``progress`` still speaks of a series that is not there any more."""
+        return self.record is None and (self.progress is not None or self.plan is not None or bool(self.parts))
+
+    @property
+    def nothing(self) -> bool:
+        return self.record is None and not self.left_over
 
 
-class Index:
-    """Follows ``backtests``, ``series`` and ``progress``. All methods may be called from any thread."""
+class Index(LogIndex):
+    """Follows ``backtests``, ``series`` and ``progress``."""
 
     def __init__(self, settings: Settings, partitions: Mapping[str, int]) -> None:
         """``partitions``: how many partitions each followed topic has, from the metadata."""
-        self._settings = settings
-        self._lock = threading.Lock()
-        self._listeners: list[Callable[[], None]] = []
+        super().__init__(settings, [(topic, p) for topic, count in partitions.items() for p in range(count)])
         self._backtests: dict[str, BacktestRecord] = {}
-        self._position = -1
+        #: Those that are being deleted.
+        self._leaving: set[str] = set()
         self._entries: dict[str, _Entry] = {}
+        #: By partition: topics whose series have work left, and topics that only ``progress`` speaks of.
         self._open: dict[int, set[str]] = {}
+        self._left_over: dict[int, set[str]] = {}
         self._receipts: LRUCache[Place, bytes] = LRUCache(RECEIPT_CACHE, getsizeof=len)
-        self._caught_up = False
-        wanted = [(topic, p) for topic, count in partitions.items() for p in range(count)]
-        self._follower = LogFollower(settings, wanted, self._apply, on_idle=self._tell)
-
-    def start(self) -> None:
-        self._follower.start()
-
-    def stop(self) -> None:
-        self._follower.stop()
-
-    def on_change(self, listener: Callable[[], None]) -> None:
-        """Call ``listener`` (in the follower's thread) whenever something may have changed."""
-        self._listeners.append(listener)
-
-    @property
-    def alive(self) -> bool:
-        """Whether the thread that follows the logs is there."""
-        return self._follower.alive
-
-    @property
-    def caught_up(self) -> bool:
-        """Whether the logs have been read to their end once."""
-        return self._caught_up
-
-    def catch_up(self, partitions: Iterable[tuple[str, int]] | None = None, timeout: float = 60.0) -> None:
-        """Wait until everything committed before this call is in, in all partitions or in some.
-
-        Raises ``LogError`` when that takes longer than ``timeout`` seconds.
-        """
-        if not self._follower.catch_up(timeout, partitions):
-            raise LogError(f"the control logs could not be read to their end within {timeout:.0f} s")
-        self._caught_up = self._caught_up or partitions is None
-
-    def wait_for(self, places: Mapping[tuple[str, int], int], timeout: float = 60.0) -> None:
-        """Wait until the logs are applied up to the given offsets. Raises ``LogError``."""
-        if not self._follower.wait_for(places, timeout):
-            raise LogError(f"what was committed does not show in the control logs after {timeout:.0f} s")
 
     # --- what the coordinator asks ---------------------------------------------------------------
-
-    @property
-    def position(self) -> int:
-        """The highest decided offset of ``requests``; -1 before the first decision."""
-        return self._position
-
-    def wait_position(self, offset: int, timeout: float) -> bool:
-        """Wait until the decision on an offset of ``requests`` is in; False after ``timeout`` seconds."""
-        deadline = time.monotonic() + timeout
-        while self._position < offset:
-            if time.monotonic() > deadline:
-                return False
-            self._follower.wait_step(0.05)
-        return True
 
     def backtest(self, backtest_id: str) -> BacktestRecord | None:
         return self._backtests.get(backtest_id)
@@ -147,12 +96,36 @@ class Index:
         with self._lock:
             return sorted(self._backtests.values(), key=lambda record: record.run, reverse=True)
 
+    def leaving(self) -> list[BacktestRecord]:
+        """The backtests that are being deleted."""
+        with self._lock:
+            return [self._backtests[backtest_id] for backtest_id in self._leaving]
+
+    def expiring(self) -> list[BacktestRecord]:
+        """The backtests that are kept for some days only, and are not being deleted."""
+        with self._lock:
+            found = [record for record in self._backtests.values() if record.backtest.retain_days is not None]
+        return [record for record in found if record.delete is None]
+
+    def run_of(self, topic: str) -> int | None:
+        """The run of the series that a topic belongs to; None where there is none."""
+        entry = self._entries.get(topic)
+        return entry.record.run if entry is not None and entry.record is not None else None
+
     def checkpoint(self, topic: str, run: int) -> Checkpoint | None:
         """How far a series of a run is; None before its owner has written anything."""
+        progress = self._progress(topic, run)
+        return None if progress is None else progress.checkpoint
+
+    def written_at(self, topic: str, run: int) -> int | None:
+        """When the checkpoint of a series of a run was written, in milliseconds since 1970."""
+        progress = self._progress(topic, run)
+        return None if progress is None else progress.at
+
+    def _progress(self, topic: str, run: int) -> Progress | None:
         entry = self._entries.get(topic)
-        if entry is None or entry.progress is None or entry.progress.checkpoint.run != run:
-            return None
-        return entry.progress.checkpoint
+        progress = entry.progress if entry is not None else None
+        return progress if progress is not None and progress.checkpoint.run == run else None
 
     def receipts(self, wanted: Mapping[str, int]) -> dict[str, dict[str, object]]:
         """The receipts of complete series, by topic; ``wanted`` maps topics to runs. Reads them from the log."""
@@ -184,6 +157,23 @@ class Index:
                 if (record := self._entries[topic].record) is not None
             ]
 
+    def left_over(self, partitions: set[int]) -> list[tuple[int, str]]:
+        """The topics of these partitions that ``progress`` speaks of and ``series`` does not, with their partition."""
+        with self._lock:
+            return [(p, topic) for p in partitions for topic in self._left_over.get(p, ())]
+
+    def is_left_over(self, topic: str) -> bool:
+        """Whether ``progress`` speaks of a topic and ``series`` does not."""
+        with self._lock:
+            entry = self._entries.get(topic)
+            return entry is not None and entry.left_over
+
+    def parts_of(self, topic: str) -> list[int]:
+        """The steps of a topic's series, of whichever run, whose session counts are in ``progress``."""
+        with self._lock:
+            entry = self._entries.get(topic)
+            return sorted(entry.parts or ()) if entry is not None else []
+
     def plan_of(self, record: SeriesRecord) -> PlanRecord | None:
         """The recorded plan of a series' run, read from the log."""
         entry = self._entries.get(record.topic)
@@ -210,45 +200,40 @@ class Index:
 
     # --- building -----------------------------------------------------------------------------------
 
-    def _tell(self) -> None:
-        for listener in self._listeners:
-            listener()
-
-    def _apply(self, record: Record) -> None:
-        if record.key is None:
-            return
-        key = record.key.decode()
-        with self._lock:
-            match record.topic:
-                case name if name == BACKTESTS:
-                    self._apply_backtest(key, record)
-                case name if name == SERIES:
-                    entry = self._entries.setdefault(key, _Entry())
-                    entry.record = SeriesRecord.decode(key, record.value) if record.value is not None else None
-                    entry.partition = record.partition
-                    self._settle(key, entry)
-                case name if name == PROGRESS:
-                    self._apply_progress(key, record)
+    def _apply(self, key: str, record: Record) -> None:
+        match record.topic:
+            case name if name == BACKTESTS:
+                self._apply_backtest(key, record)
+            case name if name == SERIES:
+                entry = self._entries.setdefault(key, _Entry())
+                entry.record = SeriesRecord.decode(key, record.value) if record.value is not None else None
+                entry.partition = record.partition
+                self._settle(key, entry)
+            case name if name == PROGRESS:
+                self._apply_progress(key, record)
 
     def _apply_backtest(self, key: str, record: Record) -> None:
         if key == POSITION_KEY:
             self._position = max(self._position, int(record.value or b"-1"))
         elif record.value is None:
             self._backtests.pop(key, None)
+            self._leaving.discard(key)
         else:
-            self._backtests[key] = BacktestRecord.decode(record.value)
+            found = self._backtests[key] = BacktestRecord.decode(record.value)
+            if found.delete is not None:
+                self._leaving.add(key)
 
     def _apply_progress(self, key: str, record: Record) -> None:
         place = (record.topic, record.partition, record.offset)
         topic, _, suffix = key.partition("#")
         entry = self._entries.setdefault(topic, _Entry())
+        entry.partition = record.partition
         if suffix == "":
             if record.value is None:
                 entry.progress = None
             else:
                 checkpoint = replace(Checkpoint.decode(record.value), receipt=None)
-                entry.progress = Progress(checkpoint, place)
-            self._settle(topic, entry)
+                entry.progress = Progress(checkpoint, place, record.timestamp)
         elif f"#{suffix}" == PLAN_SUFFIX:
             entry.plan = None if record.value is None else (orjson.loads(record.value)["run"], place)
         elif f"#{suffix}".startswith(PART_SUFFIX):
@@ -258,13 +243,15 @@ class Index:
                 entry.parts.pop(step, None)
             else:
                 entry.parts[step] = (orjson.loads(record.value)["run"], place)
+        self._settle(topic, entry)
 
     def _settle(self, topic: str, entry: _Entry) -> None:
-        """Keep the set of series with work left in step with what is known of them."""
-        if entry.partition < 0:
-            return
-        here = self._open.setdefault(entry.partition, set())
-        if entry.unfinished():
-            here.add(topic)
-        else:
-            here.discard(topic)
+        """Keep the sets of topics with work left in step with what is known of them."""
+        for some, belongs in ((self._open, entry.unfinished()), (self._left_over, entry.left_over)):
+            here = some.setdefault(entry.partition, set())
+            if belongs:
+                here.add(topic)
+            else:
+                here.discard(topic)
+        if entry.nothing:
+            del self._entries[topic]

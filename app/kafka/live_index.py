@@ -5,15 +5,12 @@ Built from the logs alone, like ``Index``. Coverage and gaps of a run that is no
 
 from __future__ import annotations
 
-import threading
-import time
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from app.domain.live import FEED_KEY, Coverage, FeedState, Gap, Subscription
 from app.domain.records import POSITION_KEY
-from app.errors import LogError
-from app.kafka.log import LogFollower, Record
+from app.kafka.log import Record
+from app.kafka.log_index import LogIndex
 from app.kafka.topics import COVERAGE, GAPS, LIVE
 from app.settings import Settings
 
@@ -40,65 +37,18 @@ class _Gaps:
             del self.ended[next(iter(self.ended))]
 
 
-class LiveIndex:
-    """Follows ``live``, ``coverage`` and ``gaps``. All methods may be called from any thread."""
+class LiveIndex(LogIndex):
+    """Follows ``live``, ``coverage`` and ``gaps``."""
+
+    #: ``gaps`` keeps every gap there ever was.
+    patience = 600.0
 
     def __init__(self, settings: Settings) -> None:
-        self._lock = threading.Lock()
-        self._listeners: list[Callable[[], None]] = []
+        super().__init__(settings, [(topic, 0) for topic in (LIVE, COVERAGE, GAPS)])
         self._subscriptions: dict[str, Subscription] = {}
         self._coverage: dict[str, Coverage] = {}
         self._gaps: dict[str, _Gaps] = {}
         self._feed: FeedState | None = None
-        self._position = -1
-        self._caught_up = False
-        wanted = [(topic, 0) for topic in (LIVE, COVERAGE, GAPS)]
-        self._follower = LogFollower(settings, wanted, self._apply, on_idle=self._tell)
-
-    def start(self) -> None:
-        self._follower.start()
-
-    def stop(self) -> None:
-        self._follower.stop()
-
-    def on_change(self, listener: Callable[[], None]) -> None:
-        """Call ``listener`` (in the follower's thread) whenever something may have changed."""
-        self._listeners.append(listener)
-
-    @property
-    def alive(self) -> bool:
-        """Whether the thread that follows the logs is there."""
-        return self._follower.alive
-
-    @property
-    def caught_up(self) -> bool:
-        """Whether the logs have been read to their end once."""
-        return self._caught_up
-
-    def catch_up(self, timeout: float = 600.0) -> None:
-        """Wait until everything committed before this call is in. Raises ``LogError`` after ``timeout`` seconds."""
-        if not self._follower.catch_up(timeout):
-            raise LogError(f"the live logs could not be read to their end within {timeout:.0f} s")
-        self._caught_up = True
-
-    def wait_for(self, places: Mapping[tuple[str, int], int], timeout: float = 60.0) -> None:
-        """Wait until the logs are applied up to the given offsets. Raises ``LogError``."""
-        if not self._follower.wait_for(places, timeout):
-            raise LogError(f"what was committed does not show in the live logs after {timeout:.0f} s")
-
-    @property
-    def position(self) -> int:
-        """The highest offset of ``requests`` whose decision is in ``live``; -1 before the first."""
-        return self._position
-
-    def wait_position(self, offset: int, timeout: float) -> bool:
-        """Wait until the decision on an offset of ``requests`` is in; False after ``timeout`` seconds."""
-        deadline = time.monotonic() + timeout
-        while self._position < offset:
-            if time.monotonic() > deadline:
-                return False
-            self._follower.wait_step(0.05)
-        return True
 
     def subscription(self, topic: str) -> Subscription | None:
         """What a live topic is subscribed to; None for one that does not stand."""
@@ -144,26 +94,18 @@ class LiveIndex:
         standing, found = self._subscriptions.get(topic), self._gaps.get(topic)
         return found if standing is not None and found is not None and found.run == standing.run else None
 
-    def _tell(self) -> None:
-        for listener in self._listeners:
-            listener()
-
-    def _apply(self, record: Record) -> None:
-        if record.key is None:
-            return
-        key = record.key.decode()
-        with self._lock:
-            match record.topic:
-                case name if name == LIVE and key == POSITION_KEY:
-                    self._position = max(self._position, int(record.value or b"-1"))
-                case name if name == LIVE:
-                    self._apply_subscription(key, record.value)
-                case name if name == COVERAGE and key == FEED_KEY:
-                    self._feed = FeedState.decode(record.value) if record.value is not None else None
-                case name if name == COVERAGE:
-                    self._apply_coverage(key, record.value)
-                case name if name == GAPS and record.value is not None:
-                    self._apply_gap(Gap.decode(record.value))
+    def _apply(self, key: str, record: Record) -> None:
+        match record.topic:
+            case name if name == LIVE and key == POSITION_KEY:
+                self._position = max(self._position, int(record.value or b"-1"))
+            case name if name == LIVE:
+                self._apply_subscription(key, record.value)
+            case name if name == COVERAGE and key == FEED_KEY:
+                self._feed = FeedState.decode(record.value) if record.value is not None else None
+            case name if name == COVERAGE:
+                self._apply_coverage(key, record.value)
+            case name if name == GAPS and record.value is not None:
+                self._apply_gap(Gap.decode(record.value))
 
     def _apply_subscription(self, topic: str, value: bytes | None) -> None:
         if value is None:

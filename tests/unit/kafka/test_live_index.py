@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from app.domain.live import FEED_KEY, Coverage, FeedState, Gap, Subscription
-from app.kafka import live_index
+from app.kafka import log_index
 from app.kafka.live_index import GAPS_KEPT, LiveIndex
 from app.kafka.log import Record
 from app.settings import load
@@ -38,7 +38,7 @@ class Log:
 @pytest.fixture
 def made(monkeypatch: pytest.MonkeyPatch) -> tuple[LiveIndex, Log]:
     logs: list[Log] = []
-    monkeypatch.setattr(live_index, "LogFollower", lambda *args, **how: logs.append(Log(*args, **how)) or logs[-1])
+    monkeypatch.setattr(log_index, "LogFollower", lambda *args, **how: logs.append(Log(*args, **how)) or logs[-1])
     return LiveIndex(load()), logs[0]
 
 
