@@ -5,7 +5,8 @@
     ├── LocalServiceError        an embedded service (broker, registry, simulator) could not be started
     ├── InvalidRequest           what was asked cannot be done; names the fields
     │   └── Conflict             the backtest id is taken by another request
-    │       └── HoursConflict    a live topic is subscribed to with other hours
+    │       ├── HoursConflict    a live topic is subscribed to with other hours
+    │       └── Leaving          the backtest id is taken by one that is being deleted
     ├── ProviderError            the data provider did not give what was asked
     │   ├── ProviderUnavailable  not reachable, starting, or cut off from its servers (retriable)
     │   ├── ProviderBusy         too many requests at once (retriable)
@@ -103,6 +104,14 @@ class Conflict(InvalidRequest):
         super().__init__([FieldProblem("backtest_id", message)])
 
 
+class Leaving(Conflict):
+    """The backtest of this id is being deleted; after that the id is free."""
+
+    def __init__(self, backtest_id: str) -> None:
+        message = f"{backtest_id!r} is being deleted; ask again when it is unknown, or choose another id"
+        InvalidRequest.__init__(self, [FieldProblem("backtest_id", message)])
+
+
 class HoursConflict(Conflict):
     """A live topic is subscribed to with other hours. Hours are start and end, New York."""
 
@@ -154,7 +163,10 @@ class ProviderRefused(ProviderError):
 
 
 class ProviderChanged(ProviderError):
-    """The provider's data no longer fits what the plan recorded."""
+    """The provider's data or listing no longer fits what was planned or written; the message begins with its name."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(f"provider_changed: {message}; retry the backtest to write this series anew")
 
 
 class RegistryError(PlatformError):

@@ -17,7 +17,18 @@ import orjson
 
 from app.avro.registry import SchemaRegistry
 from app.coordinator.decode import decode_message
-from app.domain.decide import Accepted, Decision, Known, Rejected, Repeated, Subscribed, Unsubscribed, decide
+from app.coordinator.housekeeping import Housekeeping
+from app.domain.decide import (
+    Accepted,
+    Decision,
+    Instructed,
+    Known,
+    Rejected,
+    Repeated,
+    Subscribed,
+    Unsubscribed,
+    decide,
+)
 from app.domain.live import Subscription
 from app.domain.live_request import Standing
 from app.domain.records import POSITION_KEY, BacktestRecord, series_records
@@ -84,10 +95,12 @@ class Decider:
             )
             follower.start()
             logger.info("deciding on requests from offset %d on", self._index.position + 1)
+            housekeeping = Housekeeping(self._index)
             while mine():
                 batch = _drain(inbox)
                 if batch:
                     self._decide(writer, batch)
+                housekeeping.tidy(writer)
         finally:
             over.set()
             if follower is not None:
@@ -109,6 +122,8 @@ class Decider:
             match decision:
                 case Accepted(accepted):
                     new[accepted.backtest_id] = accepted
+                case Instructed(_, backtest_id, changed) if changed is not None:
+                    new[backtest_id] = changed
                 case Unsubscribed(topic):
                     live[topic] = None
             if isinstance(decision, Accepted | Subscribed):
@@ -122,7 +137,7 @@ class Decider:
             # In both, because whoever waits for a decision reads them apart from each other.
             writer.record(topic, POSITION_KEY.encode(), position, partition=0)
         writer.commit()
-        self.accepted += len(new)
+        self.accepted += sum(isinstance(decision, Accepted) for _, decision in decisions)
         self.rejected += sum(isinstance(decision, Rejected) for _, decision in decisions)
         # The next batch must see these decisions.
         if not all(one.wait_position(batch[-1].offset, 30.0) for one in (self._index, self._live)):
@@ -143,6 +158,8 @@ class Decider:
                 logger.info("backtest %s accepted as run %d", accepted.backtest_id, record.offset)
             case Repeated(backtest_id):
                 logger.info("backtest %s asked for again", backtest_id)
+            case Instructed(what, backtest_id, changed):
+                logger.info("backtest %s: %s%s", backtest_id, what, "" if changed else ", which changes nothing")
             case Subscribed(topics, live):
                 logger.info("%d live topics subscribed to, %d of them new or wider", len(topics), len(live))
             case Unsubscribed(topic):
@@ -155,10 +172,10 @@ class Decider:
 def _write(writer: TransactionalWriter, record: Record, decision: Decision) -> None:
     match decision:
         case Accepted(accepted, live):
-            writer.record(BACKTESTS, accepted.backtest_id.encode(), accepted.encode(), partition=0)
-            for series in series_records(accepted):
-                writer.record(SERIES, series.topic.encode(), series.encode())
+            _write_backtest(writer, accepted)
             _write_live(writer, live)
+        case Instructed(_, _, changed) if changed is not None:
+            _write_backtest(writer, changed)
         case Subscribed(_, live):
             _write_live(writer, live)
         case Unsubscribed(topic):
@@ -166,6 +183,12 @@ def _write(writer: TransactionalWriter, record: Record, decision: Decision) -> N
         case Rejected(error):
             key, value, headers = dead_letter(record, error)
             writer.record(DLQ, key, value, partition=0, headers=headers)
+
+
+def _write_backtest(writer: TransactionalWriter, backtest: BacktestRecord) -> None:
+    writer.record(BACKTESTS, backtest.backtest_id.encode(), backtest.encode(), partition=0)
+    for series in series_records(backtest):
+        writer.record(SERIES, series.topic.encode(), series.encode())
 
 
 def _write_live(writer: TransactionalWriter, live: Iterable[Subscription]) -> None:

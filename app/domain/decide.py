@@ -12,14 +12,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.domain.checking import parse_request
+from app.domain.instructions import Instruction, instructed, instruction_of, parse_instruction
 from app.domain.live import Subscription
 from app.domain.live_request import SUBSCRIBE, UNSUBSCRIBE, Standing, parse_subscribe, parse_unsubscribe, to_write
 from app.domain.records import BacktestRecord, live_subscriptions
 from app.domain.short_form import expand_short_form
-from app.errors import Conflict, FieldProblem, InvalidRequest
-
-#: Messages that the contract knows and this version does not serve yet.
-_LATER = ("cancel", "retry", "delete")
+from app.errors import Conflict, FieldProblem, InvalidRequest, Leaving
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +33,16 @@ class Repeated:
     """The same request again: nothing to do."""
 
     backtest_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Instructed:
+    """A backtest is to be cancelled, run again or deleted. ``record`` is the backtest after that, None when nothing is
+    left to do."""
+
+    what: Instruction
+    backtest_id: str
+    record: BacktestRecord | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +67,7 @@ class Rejected:
     error: InvalidRequest
 
 
-Decision = Accepted | Repeated | Subscribed | Unsubscribed | Rejected
+Decision = Accepted | Repeated | Instructed | Subscribed | Unsubscribed | Rejected
 Known = Callable[[str], BacktestRecord | None]
 
 
@@ -72,9 +80,8 @@ def decide(
     """
     try:
         if "backtest_id" not in body:
-            for name in _LATER:
-                if name in body:
-                    raise InvalidRequest.of(name, "is not served by this version")
+            if (what := instruction_of(body)) is not None:
+                return _instruct(body, what, offset, known)
             if SUBSCRIBE in body:
                 return _subscribe(body, offset, standing)
             if UNSUBSCRIBE in body:
@@ -90,9 +97,22 @@ def _backtest(body: Mapping[str, Any], offset: int, now: dt.datetime, known: Kno
     if before is None:
         record = BacktestRecord(backtest, offset, now)
         return Accepted(record, to_write(live_subscriptions(record), standing))
+    if before.delete is not None:
+        raise Leaving(backtest.backtest_id)
     if before.backtest.hash != backtest.hash:
         raise Conflict(backtest.backtest_id)
     return Repeated(backtest.backtest_id)
+
+
+def _instruct(body: Mapping[str, Any], what: Instruction, offset: int, known: Known) -> Instructed:
+    backtest_id, run = parse_instruction(body, what)
+    before = known(backtest_id)
+    if run is not None and (before is None or before.run != run):
+        # What had expired was deleted by somebody else meanwhile; its id may be another one's by now.
+        return Instructed(what, backtest_id, None)
+    if before is None:
+        raise InvalidRequest.of(what, f"there is no backtest {backtest_id!r}")
+    return Instructed(what, backtest_id, instructed(what, before, offset))
 
 
 def _subscribe(body: Mapping[str, Any], offset: int, standing: Standing) -> Subscribed:

@@ -32,28 +32,40 @@ DELETING_SUFFIX = "#deleting"
 #: Bytes of JSON from which on a plan is compressed.
 _LONG_PLAN = 65_536
 
-SeriesState = Literal["accepted", "running", "complete", "failed", "cancelled"]
+#: ``deleted``: the topic is gone, and the series' record may go too; nobody is told of it.
+SeriesState = Literal["accepted", "running", "complete", "failed", "cancelled", "deleted"]
 FINAL: frozenset[str] = frozenset({"complete", "failed", "cancelled"})
 
 
 @dataclass(frozen=True, slots=True)
 class BacktestRecord:
-    """A decision: this request runs under this id."""
+    """A decision: this request runs under this id. ``retry``, ``cancel`` and ``delete`` are the offsets of the latest
+    such message about it."""
 
     backtest: Backtest
     run: int
     accepted_at: dt.datetime
+    retry: int | None = None
+    cancel: int | None = None
+    delete: int | None = None
 
     @property
     def backtest_id(self) -> str:
         return self.backtest.backtest_id
 
+    @property
+    def attempt(self) -> int:
+        """The offset of the latest retry, at first that of the request itself."""
+        return self.run if self.retry is None else self.retry
+
     def encode(self) -> bytes:
+        marks = {"retry": self.retry, "cancel": self.cancel, "delete": self.delete}
         return orjson.dumps(
             {
                 "run": self.run,
                 "hash": self.backtest.hash,
                 "accepted_at": self.accepted_at,
+                **{name: offset for name, offset in marks.items() if offset is not None},
                 "request": self.backtest.as_json(),
             }
         )
@@ -63,13 +75,14 @@ class BacktestRecord:
         body = orjson.loads(value)
         # What was accepted once stays accepted, whatever the rules of today: no date is too late here.
         backtest = parse_request(body["request"], dt.datetime.max.replace(tzinfo=dt.UTC) - dt.timedelta(days=366))
-        return cls(backtest, body["run"], dt.datetime.fromisoformat(body["accepted_at"]))
+        marks = (body.get(name) for name in ("retry", "cancel", "delete"))
+        return cls(backtest, body["run"], dt.datetime.fromisoformat(body["accepted_at"]), *marks)
 
 
 @dataclass(frozen=True, slots=True)
 class SeriesRecord:
     """What a series is: everything its owner needs to know. ``order`` is its place in the request; ``live``: it goes
-    on into its live topic after ``end``."""
+    on into its live topic after ``end``; ``cancel`` and ``delete``: offsets of the messages that ask for that."""
 
     topic: str
     run: int
@@ -83,10 +96,17 @@ class SeriesRecord:
     retain_days: int | None
     contracts: Contracts | None = None
     live: bool = False
+    cancel: int | None = None
+    delete: int | None = None
 
     @property
     def name(self) -> SeriesName:
         return SeriesName.parse(self.topic)
+
+    @property
+    def stamp(self) -> int:
+        """The offset of the latest message about it: of two records of a topic the one that counts has the higher."""
+        return max(offset for offset in (self.run, self.attempt, self.cancel, self.delete) if offset is not None)
 
     def encode(self) -> bytes:
         body = asdict(self)
@@ -113,7 +133,7 @@ def series_records(record: BacktestRecord) -> list[SeriesRecord]:
         SeriesRecord(
             topic=name.topic,
             run=record.run,
-            attempt=record.run,
+            attempt=record.attempt,
             order=order,
             start=backtest.start,
             end=history_end(backtest, entry, record.accepted_at),
@@ -123,6 +143,8 @@ def series_records(record: BacktestRecord) -> list[SeriesRecord]:
             retain_days=backtest.retain_days,
             contracts=entry.contracts,
             live=backtest.live,
+            cancel=record.cancel,
+            delete=record.delete,
         )
         for order, (name, entry) in enumerate(backtest.members())
     ]
@@ -174,7 +196,7 @@ class Checkpoint:
 
     ``chain`` and ``part_rows`` are the digest's; the open block's bodies lie in the topic from ``part_offset``
     on. ``first`` and ``last`` are event times in UTC microseconds, offsets are those of the first row and of
-    the last row + 1.
+    the last row + 1. ``attempt`` is the one that a final state ended; ``anew``: another attempt cannot go on from here.
     """
 
     run: int
@@ -195,6 +217,7 @@ class Checkpoint:
     part_offset: int = 0
     reason: str | None = None
     receipt: dict[str, Any] | None = None
+    anew: bool | None = None
 
     def encode(self) -> bytes:
         return orjson.dumps({name: value for name, value in asdict(self).items() if value is not None})

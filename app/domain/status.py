@@ -42,9 +42,9 @@ def status(
     rows = done = total = 0
     for name, entry in record.backtest.members():
         found = checkpoint(name.topic, record.run)
-        one: dict[str, Any] = {"topic": name.topic, "state": found.state if found else "accepted"}
+        one: dict[str, Any] = {"topic": name.topic, "state": _told(record, found)}
         one["rows"] = found.rows if found else 0
-        if found and found.reason is not None:
+        if found and found.reason is not None and one["state"] == "failed":
             one["reason"] = found.reason
         series.append(one)
         rows += one["rows"]
@@ -65,6 +65,19 @@ def status(
         "progress": {"rows": rows, "chunks_done": done, "chunks_total": total, "eta_seconds": eta},
         "series": series,
     }
+
+
+def _told(record: BacktestRecord, found: Checkpoint | None) -> str:
+    """The state of a series as it is told."""
+    if found is None:
+        return "accepted"
+    if found.state == "deleted":
+        # Told of only while other series of its backtest are still there.
+        return "cancelled"
+    if found.state in ("failed", "cancelled") and found.attempt < record.attempt:
+        # It is to run again, and its owner has not begun.
+        return "accepted"
+    return found.state
 
 
 @lru_cache(maxsize=1024)

@@ -19,7 +19,17 @@ from app.domain.rows import Rows
 from app.domain.sizes import MOST_ROWS, step_bytes
 from app.errors import ProviderBusy, ProviderError, RequestTooLarge
 from app.history.slots import Slots
-from app.history.work import Fetched, ListingWork, SeriesFetch, StepWork, Work, assemble, kept
+from app.history.work import (
+    Fetched,
+    ListingWork,
+    OverlapWork,
+    SeriesFetch,
+    StepWork,
+    Work,
+    assemble,
+    kept,
+    overlapping,
+)
 from app.provider import Provider
 
 logger = logging.getLogger(__name__)
@@ -145,7 +155,7 @@ class Fetcher:
         due = [
             work.attempts[i].not_before
             for series in self._series
-            for work in ([series.listing] if series.listing else series.begun())
+            for work in ([series.gate] if series.gate else series.begun())
             for i in work.delayed
         ]
         return max(0.01, min(due) - time.monotonic()) if due else None
@@ -166,15 +176,15 @@ class Fetcher:
         return None
 
     def _head_of(self, series: SeriesFetch, now: float) -> tuple[Work, int] | None:
-        if series.listing is not None:
-            return None if series.failure else self._from(series, series.listing, now)
+        if series.gate is not None:
+            return None if series.failure else self._from(series, series.gate, now)
         if series.head >= series.end:
             return None
         series.reach = max(series.reach, series.head + 1)
         return self._from(series, series.work(series.head), now)
 
     def _ahead_of(self, series: SeriesFetch, now: float) -> tuple[Work, int] | None:
-        if series.listing is not None:
+        if series.gate is not None:
             return None
         for index in range(series.head + 1, min(series.reach, series.end)):
             work = series.work(index)
@@ -230,6 +240,12 @@ class Fetcher:
                 self._observer.fetched(time.monotonic() - begun, 0, None)
                 work.found[work.wanted[index]] = listing
                 self._listing_done(series, work)
+            elif isinstance(work, OverlapWork):
+                rows = self._provider.fetch(series.name, work.overlap.chunk, MOST_ROWS)
+                self._observer.fetched(time.monotonic() - begun, len(rows), None)
+                work.compare(overlapping(rows, series, work.overlap))
+                with self._changed:
+                    series.overlap = None
         except ProviderError as error:
             self._observer.fetched(time.monotonic() - begun, 0, error)
             self._failed(series, work, index, error)

@@ -10,17 +10,20 @@ import datetime as dt
 import logging
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import replace
 
+from app.domain.duty import duty
 from app.domain.records import Checkpoint, SeriesRecord
-from app.errors import Fenced, LogError, PlatformError, TopicGone, TransactionAborted
+from app.errors import Fenced, LogError, PlatformError, ProviderChanged, TopicGone, TransactionAborted
+from app.history.ending import Ending
 from app.history.handover import LiveEnded
 from app.history.running import Deps, Running
 from app.history.starting import Starter
 from app.history.work import Fetched
 from app.history.write import State
-from app.kafka.topics import PROGRESS
+from app.kafka.topics import PROGRESS, SERIES
 from app.kafka.writer import TransactionalWriter
 
 logger = logging.getLogger(__name__)
@@ -63,7 +66,9 @@ class PartitionOwner:
         self._on_waiting = on_waiting
         self._waiting: set[str] = set()
         self._inbox: list[SeriesRecord] = []
+        self._leftovers: list[str] = []
         self._starter = Starter(deps, partition, self._wake)
+        self._ending = Ending(deps, partition)
         self._running: dict[str, Running] = {}
         #: Steps taken from the fetcher whose bytes are not given back yet.
         self._taken: list[Fetched] = []
@@ -80,11 +85,22 @@ class PartitionOwner:
         self._thread.start()
 
     def submit(self, record: SeriesRecord) -> bool:
-        """Hand over a series; False when this owner is ending and takes nothing more."""
+        """Hand over a series, or what has been asked of one since; False when this owner is ending and takes nothing
+        more."""
         with self._changed:
             if self._stopping or self._closed:
                 return False
             self._inbox.append(record)
+            self._changed.notify_all()
+            return True
+
+    def sweep(self, topics: list[str]) -> bool:
+        """Hand over topics that only ``progress`` speaks of; False as in ``submit``."""
+        with self._changed:
+            if self._stopping or self._closed:
+                return False
+            self._leftovers += topics
+            self._signalled = True
             self._changed.notify_all()
             return True
 
@@ -148,21 +164,54 @@ class PartitionOwner:
                     self._closed = True
                     return
                 batch, self._inbox, self._signalled = self._inbox, [], False
-            if batch:
-                self._start(writer, batch)
+                leftovers, self._leftovers = self._leftovers, []
+            if batch or leftovers:
+                self._take_in(writer, batch, leftovers)
             # Series that were handed over meanwhile should not wait for those that run.
             while not self._inbox and (ready := self._ready(writer)):
                 with self._deps.turns:
                     self._transaction(writer, ready)
             self._signalled = self._signalled or bool(self._inbox)
 
-    # --- starting series --------------------------------------------------------------------------------
+    # --- starting and ending series ---------------------------------------------------------------------
+
+    def _take_in(self, writer: TransactionalWriter, batch: list[SeriesRecord], leftovers: list[str]) -> None:
+        """Do, between two transactions, what is asked of these series."""
+        index = self._deps.index
+        # What a former owner committed must be in the index, and our own last commits too, or a series would go on
+        # from a checkpoint before them.
+        index.catch_up([(SERIES, self.partition), (PROGRESS, self.partition)])
+        index.wait_for(writer.written)
+        todo: dict[str | None, list[SeriesRecord]] = defaultdict(list)
+        for record in {record.topic: record for record in batch}.values():
+            todo[duty(record, index.checkpoint(record.topic, record.run))].append(record)
+        to_run = [record for record in todo["run"] if not self._goes_on(record)]
+        so_far: dict[str, Checkpoint] = {}
+        for record in todo["cancel"] + todo["delete"]:
+            if (running := self._running.pop(record.topic, None)) is not None:
+                self._deps.fetcher.remove(running.fetch)
+                self._waiting.discard(record.topic)
+                so_far[record.topic] = running.writer.checkpoint(running.writer.state, "running")
+        self._ending.cancel(writer, todo["cancel"], so_far)
+        self._ending.delete(writer, todo["delete"], so_far)
+        self._ending.sweep(writer, leftovers)
+        for record in todo[None] + todo["cancel"] + todo["delete"]:
+            self._on_done(record)
+        self._start(writer, to_run)
+
+    def _goes_on(self, record: SeriesRecord) -> bool:
+        """Whether a series that is to run does already; then it runs for the new attempt."""
+        running = self._running.get(record.topic)
+        if running is None:
+            return False
+        running.fetch.record = running.writer.record = record
+        return True
 
     def _start(self, writer: TransactionalWriter, batch: list[SeriesRecord]) -> None:
+        if not batch:
+            return
         started = self._starter.start(writer, batch)
         self._running.update({running.topic: running for running in started.running})
-        for record in started.done:
-            self._on_done(record)
         for record, error in started.failed:
             self._finish_failed(writer, record, error)
 
@@ -326,10 +375,13 @@ class PartitionOwner:
         running = self._running.get(record.topic)
         if running is not None:
             checkpoint = running.writer.checkpoint(running.writer.state, "failed", reason=str(error))
+            record = running.fetch.record
         else:
             found = self._deps.index.checkpoint(record.topic, record.run)
             found = found or Checkpoint(record.run, record.attempt, "failed", "", 0, 0)
             checkpoint = replace(found, attempt=record.attempt, state="failed", reason=str(error))
+        if isinstance(error, ProviderChanged):
+            checkpoint = replace(checkpoint, anew=True)
         writer.begin()
         writer.record(PROGRESS, record.topic.encode(), checkpoint.encode(), partition=self.partition)
         writer.commit()

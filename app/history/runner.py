@@ -11,8 +11,10 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 
+from app.domain.duty import duty
 from app.domain.planning import largest_step
 from app.domain.records import SeriesRecord
 from app.history.fetch import BUDGET
@@ -27,6 +29,17 @@ MAX_RUNNING = 64
 _SLOW_OPEN, _SLOWEST_OPEN = 5.0, 30.0
 
 
+@dataclass(frozen=True, slots=True)
+class _Active:
+    """A series that was handed over: as which record, and the bytes its head may take. One that only is to be ended
+    holds nothing that others need."""
+
+    partition: int
+    stamp: int
+    size: int
+    runs: bool
+
+
 class Runner:
     """Starts and stops the owners of partitions. All methods may be called from any thread."""
 
@@ -36,11 +49,13 @@ class Runner:
         self._partitions = partitions
         self._owned: set[int] = set()
         self._owners: dict[int, PartitionOwner] = {}
-        self._active: dict[str, tuple[int, int]] = {}
+        self._active: dict[str, _Active] = {}
         self._blocked_until: dict[int, float] = {}
         self._slow_open: dict[int, float] = {}
         #: Series that only wait for their live topics; they hold nothing that others need.
         self._waiting: set[str] = set()
+        #: Topics that were handed over to be swept.
+        self._sweeping: set[str] = set()
         self._rows = 0
         self._changed = threading.Condition()
         self._signalled = True
@@ -91,7 +106,8 @@ class Runner:
     @property
     def running(self) -> int:
         """Series that are being run."""
-        return len(self._active)
+        with self._changed:
+            return sum(one.runs for one in self._active.values())
 
     def _run(self) -> None:
         while True:
@@ -111,57 +127,89 @@ class Runner:
         now = time.monotonic()
         with self._changed:
             free = {p for p in self._owned if self._blocked_until.get(p, 0.0) <= now}
-            room = MAX_RUNNING - len(self._active) + len(self._waiting)
-            used = sum(size for _, size in self._active.values())
-        if room <= 0 or not free:
+        if not free:
             return
-        for partition, record in self._in_turns(self._deps.index.unfinished(free)):
+        to_run = self._hand_over_at_once(self._deps.index.unfinished(free))
+        self._sweep(free)
+        with self._changed:
+            room = MAX_RUNNING - sum(one.runs for one in self._active.values()) + len(self._waiting)
+            used = sum(one.size for one in self._active.values())
+        for partition, record in _in_turns(to_run):
             if room <= 0:
                 return
             size = largest_step(record.name, record.start_time, record.end_time, record.contracts)
             # One series always runs, whatever its size; beyond that every head must fit the budget.
             if used and used + size > BUDGET:
                 return
-            if self._submit(partition, record, size):
+            if self._submit(partition, record, size, runs=True):
                 room -= 1
                 used += size
 
-    def _in_turns(self, found: list[tuple[int, SeriesRecord]]) -> list[tuple[int, SeriesRecord]]:
-        """What is not running yet: one series of each backtest, then the next of each, in the request's order."""
-        by_run: dict[int, list[tuple[int, SeriesRecord]]] = defaultdict(list)
-        for partition, record in sorted(found, key=lambda pair: (pair[1].run, pair[1].order)):
-            if record.topic not in self._active:
-                by_run[record.run].append((partition, record))
-        return [pair for turn in zip_longest(*by_run.values()) for pair in turn if pair is not None]
+    def _hand_over_at_once(self, found: list[tuple[int, SeriesRecord]]) -> list[tuple[int, SeriesRecord]]:
+        """Hand over what needs no room: the end of series, and what is asked anew of those that run. The others."""
+        index, others = self._deps.index, []
+        for partition, record in found:
+            active = self._active.get(record.topic)
+            if active is not None:
+                if active.stamp < record.stamp:
+                    self._submit(partition, record, active.size, runs=active.runs)
+            elif duty(record, index.checkpoint(record.topic, record.run)) == "run":
+                others.append((partition, record))
+            else:
+                self._submit(partition, record, 0, runs=False)
+        return others
 
-    def _submit(self, partition: int, record: SeriesRecord, size: int) -> bool:
+    def _sweep(self, free: set[int]) -> None:
+        """Have what ``progress`` says of series that are gone removed."""
+        by_partition: dict[int, list[str]] = defaultdict(list)
+        for partition, topic in self._deps.index.left_over(free):
+            by_partition[partition].append(topic)
         with self._changed:
-            if self._stopped or partition not in self._owned or record.topic in self._active:
+            self._sweeping &= {topic for topics in by_partition.values() for topic in topics}
+            for partition, topics in by_partition.items():
+                new = [topic for topic in topics if topic not in self._sweeping]
+                owner, started = self._owner_of(partition) if new else (None, False)
+                if owner is not None and owner.sweep(new):
+                    self._sweeping.update(new)
+                    if started:
+                        owner.start()
+
+    def _submit(self, partition: int, record: SeriesRecord, size: int, *, runs: bool) -> bool:
+        with self._changed:
+            owner, started = self._owner_of(partition)
+            if owner is None or not owner.submit(record):
                 return False
-            owner = self._owners.get(partition)
-            started = owner is None
-            if owner is None:
-                slow = self._slow_open.get(partition, _SLOW_OPEN)
-                owner = PartitionOwner(self._deps, partition, self._done, self._ended, self._waits, slow)
-                self._owners[partition] = owner
-            if not owner.submit(record):
-                return False
-            self._active[record.topic] = (partition, size)
+            self._active[record.topic] = _Active(partition, record.stamp, size, runs)
             if started:
                 owner.start()
         return True
 
+    def _owner_of(self, partition: int) -> tuple[PartitionOwner | None, bool]:
+        """The owner of a partition, and whether it is new and has to be started; None where nothing is to be done."""
+        if self._stopped or partition not in self._owned:
+            return None, False
+        owner = self._owners.get(partition)
+        if owner is not None:
+            return owner, False
+        slow = self._slow_open.get(partition, _SLOW_OPEN)
+        owner = PartitionOwner(self._deps, partition, self._done, self._ended, self._waits, slow)
+        self._owners[partition] = owner
+        return owner, True
+
     def _waits(self, record: SeriesRecord) -> None:
         with self._changed:
             if record.topic in self._active:
-                self._active[record.topic] = (self._active[record.topic][0], 0)
+                self._active[record.topic] = replace(self._active[record.topic], size=0)
                 self._waiting.add(record.topic)
                 self._signalled = True
                 self._changed.notify_all()
 
     def _done(self, record: SeriesRecord) -> None:
         with self._changed:
-            self._active.pop(record.topic, None)
+            active = self._active.get(record.topic)
+            # Something may have been asked of it since, which its owner has not looked at yet.
+            if active is not None and active.stamp <= record.stamp:
+                del self._active[record.topic]
             self._waiting.discard(record.topic)
             self._signalled = True
             self._changed.notify_all()
@@ -171,8 +219,9 @@ class Runner:
             self._rows += owner.rows
             if self._owners.get(owner.partition) is owner:
                 del self._owners[owner.partition]
-            self._active = {t: (p, size) for t, (p, size) in self._active.items() if p != owner.partition}
+            self._active = {t: one for t, one in self._active.items() if one.partition != owner.partition}
             self._waiting &= self._active.keys()
+            self._sweeping.clear()
             self._blocked_until[owner.partition] = time.monotonic() + pause
             if owner.was_slow:
                 # A machine that is merely slow must get there too: each time the bound is doubled.
@@ -180,3 +229,11 @@ class Runner:
                 self._slow_open[owner.partition] = min(_SLOWEST_OPEN, 2 * slow)
             self._signalled = True
             self._changed.notify_all()
+
+
+def _in_turns(found: list[tuple[int, SeriesRecord]]) -> list[tuple[int, SeriesRecord]]:
+    """One series of each backtest, then the next of each, in the request's order."""
+    by_run: dict[int, list[tuple[int, SeriesRecord]]] = defaultdict(list)
+    for partition, record in sorted(found, key=lambda pair: (pair[1].run, pair[1].order)):
+        by_run[record.run].append((partition, record))
+    return [pair for turn in zip_longest(*by_run.values()) for pair in turn if pair is not None]

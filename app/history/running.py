@@ -32,6 +32,8 @@ class Deps:
     frames: dict[str, bytes]
     #: Taken for the length of a transaction: more writers than cores only fight for the interpreter and hold memory.
     turns: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(WRITERS))
+    #: Taken while topics are deleted.
+    deletions: threading.Lock = field(default_factory=threading.Lock)
 
 
 @dataclass(eq=False)

@@ -3,30 +3,35 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import orjson
 
+from app.domain.overlap import overlap
 from app.domain.receipt import BodyDigest
-from app.domain.records import FINAL, PlanRecord, SeriesRecord, deleting_key
+from app.domain.records import Checkpoint, PlanRecord, SeriesRecord, deleting_key, part_key
 from app.errors import LogError, PlatformError, ProviderChanged, ProviderError, ProviderRefused, TopicGone
+from app.history.overlap import comparison
 from app.history.running import Deps, Running
-from app.history.work import SeriesFetch
+from app.history.work import OverlapWork, SeriesFetch
 from app.history.write import FRAME_BYTES, SeriesWriter, State
 from app.kafka.reader import read_range
-from app.kafka.topics import PROGRESS, SERIES, data_topic
+from app.kafka.topics import PROGRESS, data_topic
 from app.kafka.writer import TransactionalWriter
 
 logger = logging.getLogger(__name__)
 
+#: Seconds after which a series that goes on is first compared with what the provider tells now.
+LONG_PAUSE = 3600.0
+
 
 @dataclass
 class Started:
-    """What became of a batch: series that run now, those that need no more work here, and those that cannot run."""
+    """What became of a batch: series that run now, and those that cannot run."""
 
     running: list[Running] = field(default_factory=list)
-    done: list[SeriesRecord] = field(default_factory=list)
     failed: list[tuple[SeriesRecord, PlatformError]] = field(default_factory=list)
 
 
@@ -40,22 +45,18 @@ class Starter:
         self._wake = wake
 
     def start(self, writer: TransactionalWriter, batch: list[SeriesRecord]) -> Started:
-        """Start a batch of series. Raises ``LogError`` when logs or brokers do not do their part; then none runs."""
+        """Start a batch of series that have work left; the index knows all that was committed of them.
+
+        Raises ``LogError`` when logs or brokers do not do their part; then none runs.
+        """
         deps, started = self._deps, Started()
-        # What a former owner committed must be in the index, and our own last commits too, or a series would go on
-        # from a checkpoint before them.
-        deps.index.catch_up([(SERIES, self._partition), (PROGRESS, self._partition)])
-        deps.index.wait_for(writer.written)
         todo = []
         for record in batch:
-            checkpoint = deps.index.checkpoint(record.topic, record.run)
-            if checkpoint and checkpoint.state in FINAL and checkpoint.attempt >= record.attempt:
-                started.done.append(record)
-            elif (why := deps.provider.refuses(record.name, record.start)) is not None:
+            if (why := deps.provider.refuses(record.name, record.start)) is not None:
                 started.failed.append((record, ProviderRefused(why)))
             else:
                 todo.append(record)
-        plans = {record.topic: deps.index.plan_of(record) for record in todo}
+        plans = {record.topic: self._plan(record) for record in todo}
         ids = deps.topics.ids([topic for topic, plan in plans.items() if plan is not None])
         fresh = []
         for record in todo:
@@ -76,6 +77,11 @@ class Starter:
             raise
         return started
 
+    def _plan(self, record: SeriesRecord) -> PlanRecord | None:
+        """The plan that a series goes on with; None when there is none, or when it ended so that it cannot go on."""
+        checkpoint = self._deps.index.checkpoint(record.topic, record.run)
+        return None if checkpoint is not None and checkpoint.anew else self._deps.index.plan_of(record)
+
     def _resumed(self, record: SeriesRecord, recorded: PlanRecord) -> Running:
         deps, plan = self._deps, recorded.plan
         checkpoint = deps.index.checkpoint(record.topic, record.run)
@@ -93,7 +99,13 @@ class Starter:
                 raise TopicGone(record.topic)
             state = State.from_checkpoint(plan, checkpoint, digest, counts)
             logger.info("%s: goes on at step %d of %d", record.topic, state.steps, len(plan.steps))
-        return self._running(record, state, recorded.topic_id)
+        paused = checkpoint is not None and self._paused(record, checkpoint)
+        return self._running(record, state, recorded.topic_id, compare=paused)
+
+    def _paused(self, record: SeriesRecord, checkpoint: Checkpoint) -> bool:
+        """Whether so much time passed since a series was written last that the provider may tell something else."""
+        written_at = self._deps.index.written_at(record.topic, record.run) or 0
+        return record.attempt > checkpoint.attempt or time.time() - written_at / 1000 > LONG_PAUSE
 
     def _begin(self, writer: TransactionalWriter, records: list[SeriesRecord], started: Started) -> None:
         """Make the topics while the first requests are under way; a topic without a plan of this run is foreign."""
@@ -119,6 +131,9 @@ class Starter:
         for running in fresh:
             one, draft = running.writer, running.writer.state.copy()
             one.topic_id = ids[running.topic]
+            for step in deps.index.parts_of(running.topic):
+                # Of a series that starts over.
+                writer.record(PROGRESS, part_key(running.topic, step).encode(), None, partition=self._partition)
             # A plan that waits for listings is recorded with the first rows.
             if running.fetch.plan is not None:
                 one.adopt(writer, draft, running.fetch.plan)
@@ -156,10 +171,19 @@ class Starter:
             writer.record(PROGRESS, deleting_key(topic).encode(), None, partition=self._partition)
         writer.commit()
 
-    def _running(self, record: SeriesRecord, state: State, topic_id: str) -> Running:
+    def _running(self, record: SeriesRecord, state: State, topic_id: str, *, compare: bool = False) -> Running:
+        """A series under way. ``compare``: what was written last is compared with what the provider tells of it now."""
         deps = self._deps
         fetch = SeriesFetch(record, state.plan, state.steps, deps.provider.limits, self._wake)
         prefix = deps.frames[record.name.record.name]
+        if compare and state.plan is not None and state.last is not None and not state.complete:
+            asked = overlap(record.name, state.plan, state.steps, state.last, whole_days=fetch.whole_days)
+            if asked is not None:
+                all_rows = asked.alone and record.empty_bars == "drop"
+                fetch.overlap = OverlapWork(
+                    asked,
+                    comparison(deps.settings, record.topic, state.next_offset, prefix, asked, all_rows=all_rows),
+                )
         running = Running(fetch, SeriesWriter(record, self._partition, state, prefix, deps.provider.name, topic_id))
         deps.fetcher.add(fetch)
         if running.complete:

@@ -14,6 +14,7 @@ from app.domain.contracts import Contracts
 from app.domain.hours import AskedHours
 from app.domain.limits import Limits
 from app.domain.listing import Listing, Need
+from app.domain.overlap import Overlap
 from app.domain.plan import Chunk, Plan, Step
 from app.domain.planning import needs, needs_whole_days, plan_series
 from app.domain.records import SeriesRecord, SessionCounts
@@ -62,6 +63,15 @@ class ListingWork(Work):
         self.found: dict[Need, Listing] = {}
 
 
+class OverlapWork(Work):
+    """What was written last, asked for once more; ``compare`` raises when it is not the same."""
+
+    def __init__(self, overlap: Overlap, compare: Callable[[Rows], None]) -> None:
+        super().__init__(1)
+        self.overlap = overlap
+        self.compare = compare
+
+
 class StepWork(Work):
     """The chunks of a step."""
 
@@ -97,6 +107,7 @@ class SeriesFetch:
         self.failure: PlatformError | None = None
         self.given_up: Work | None = None
         self.listing: ListingWork | None = None
+        self.overlap: OverlapWork | None = None
         self.plan: Plan | None = plan
         #: Steps before this one may have been begun.
         self.reach = first
@@ -112,6 +123,11 @@ class SeriesFetch:
         self.end = 0
         if self.plan is not None:
             self.set_plan(self.plan)
+
+    @property
+    def gate(self) -> Work | None:
+        """What has to be there before any step is asked for."""
+        return self.listing or self.overlap
 
     @property
     def whole_days(self) -> bool:
@@ -149,15 +165,15 @@ class SeriesFetch:
 
     def has(self, work: Work) -> bool:
         """Whether a work is still wanted: a split step's is not."""
-        return work is self.listing or id(work) in self._alive
+        return work is self.listing or work is self.overlap or id(work) in self._alive
 
     def begun(self) -> Iterator[StepWork]:
         """The steps that are asked for and not taken."""
         return iter(self._works[self.head : self.reach])
 
     def index_of(self, work: Work) -> int:
-        """The step of a work; 0 for listings."""
-        return next((i for i, one in enumerate(self._works) if one is work), 0)
+        """The step of a work; that of the head for what comes before all steps."""
+        return next((i for i, one in enumerate(self._works) if one is work), self.head)
 
     def bytes_of(self, work: StepWork, index: int) -> int:
         """Estimated memory of a chunk."""
@@ -208,6 +224,14 @@ def kept(rows: Rows, series: SeriesFetch, chunk: Chunk) -> tuple[Rows, int, dict
         if series.record.empty_bars == "drop":
             rows, empty = process_bars(rows, "drop")
     return rows, empty, missing
+
+
+def overlapping(rows: Rows, series: SeriesFetch, overlap: Overlap) -> Rows:
+    """Those of an overlap's rows that were written before, if the provider told the same then."""
+    rows, _, _ = kept(rows, series, overlap.chunk)
+    if series.name.schema == "ohlcv" and series.record.empty_bars == "fill":
+        rows, _ = process_bars(rows, "drop")
+    return rows.take((rows.timestamps >= overlap.begin) & (rows.timestamps <= overlap.end))
 
 
 def assemble(series: SeriesFetch, work: StepWork) -> tuple[Rows, int, SessionCounts]:

@@ -8,16 +8,19 @@ import orjson
 from aiohttp import web
 from faust.web import View
 
+from app.domain.instructions import Instruction
 from app.domain.live_request import subscription, to_write
 from app.domain.request import Backtest
 from app.domain.schema import RECORDS, Asset
 from app.domain.status import receipts_wanted
-from app.errors import Conflict, InvalidRequest
+from app.errors import Conflict, InvalidRequest, Leaving
 from app.web.bodies import json_answer, read_backtest
 from app.web.front import Front
 from app.web.live import live_routes
 from app.web.plan import plan_view
 from app.web.problems import problem
+
+_YES, _NO = ("true", "1", "yes"), ("false", "0", "no")
 
 
 def routes(front: Front) -> dict[str, type[View]]:
@@ -28,6 +31,7 @@ def routes(front: Front) -> dict[str, type[View]]:
         "/backtests": _backtests(front),
         "/plan": plan_view(front.provider, front.slots),
         "/backtests/{backtest_id}": _backtest(front),
+        "/backtests/{backtest_id}/retry": _retry(front),
         "/schemas": _schemas(),
         **live_routes(front),
     }
@@ -63,14 +67,31 @@ def _backtest(front: Front) -> type[View]:
         async def get(self, request: web.Request, backtest_id: str) -> web.Response:
             record = front.index.backtest(backtest_id)
             if record is None:
-                return problem(404, f"there is no backtest {backtest_id!r}")
+                return unknown(backtest_id)
             found = front.status(record)
             wanted = receipts_wanted(found, record.run)
             receipts = await asyncio.to_thread(front.index.receipts, wanted) if wanted else {}
             found["receipts"] = [receipts[one["topic"]] for one in found["series"] if one["topic"] in receipts]
             return json_answer(found)
 
+        async def delete(self, request: web.Request, backtest_id: str) -> web.Response:
+            what: Instruction = "delete" if wants(request, "topics") else "cancel"
+            return await instruct(front, what, backtest_id)
+
     return OneBacktest
+
+
+def _retry(front: Front) -> type[View]:
+    class Retry(View):
+        """Run what is missing of a backtest that failed, in part or wholly, or was cancelled."""
+
+        async def post(self, request: web.Request, backtest_id: str) -> web.Response:
+            record = front.index.backtest(backtest_id)
+            if record is not None and record.delete is None and front.status(record)["state"] == "complete":
+                return json_answer(front.status(record), 202, location(backtest_id))
+            return await instruct(front, "retry", backtest_id)
+
+    return Retry
 
 
 def _schemas() -> type[View]:
@@ -83,15 +104,47 @@ def _schemas() -> type[View]:
     return Schemas
 
 
+async def instruct(front: Front, what: Instruction, backtest_id: str) -> web.Response:
+    """Publish an instruction about a backtest that is there, wait for its decision, and answer 202.
+
+    404 when there is none; raises ``Leaving`` when it is being deleted and asked to run.
+    """
+    record = front.index.backtest(backtest_id)
+    if record is None:
+        return unknown(backtest_id)
+    if record.delete is not None and what == "retry":
+        raise Leaving(backtest_id)
+    await front.decided(await front.publish(backtest_id.encode(), orjson.dumps({what: backtest_id})))
+    # One that had nothing to delete may be gone by now.
+    record = front.index.backtest(backtest_id) or record
+    return json_answer(front.status(record), 202, location(backtest_id))
+
+
+def wants(request: web.Request, name: str) -> bool:
+    """A yes or no of the query, no unless it is given. Raises ``InvalidRequest`` for anything else."""
+    given = request.query.get(name, "false").lower()
+    if given not in _YES + _NO:
+        raise InvalidRequest.of(name, f"{given!r} is neither true nor false", ("true", "false"))
+    return given in _YES
+
+
+def location(backtest_id: str) -> dict[str, str]:
+    return {"Location": f"/backtests/{backtest_id}"}
+
+
+def unknown(backtest_id: str) -> web.Response:
+    return problem(404, f"there is no backtest {backtest_id!r}")
+
+
 async def submit(front: Front, backtest: Backtest) -> web.Response:
     """Publish a request, wait for its decision, and answer 202 with its ``Location``, or raise ``Conflict``."""
     offset = await front.publish(backtest.backtest_id.encode(), orjson.dumps(backtest.as_json()))
     decided = await front.decided(offset)
-    location = {"Location": f"/backtests/{backtest.backtest_id}"}
+    where = location(backtest.backtest_id)
     if not decided:
         # It is durably on the topic and will be decided as soon as the topic has an owner again.
         body = {"backtest_id": backtest.backtest_id, "state": "accepted", "series": _topics(backtest)}
-        return json_answer(body, 202, location)
+        return json_answer(body, 202, where)
     record = front.index.backtest(backtest.backtest_id)
     if record is None:
         if backtest.live:
@@ -100,7 +153,9 @@ async def submit(front: Front, backtest: Backtest) -> web.Response:
         raise InvalidRequest.of("", "the request was not accepted; requests.dlq says why")
     if record.backtest.hash != backtest.hash:
         raise Conflict(backtest.backtest_id)
-    return json_answer(front.status(record), 202, location)
+    if record.delete is not None:
+        raise Leaving(backtest.backtest_id)
+    return json_answer(front.status(record), 202, where)
 
 
 def _topics(backtest: Backtest) -> list[dict[str, object]]:
