@@ -26,10 +26,17 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, field_validator,
 from simulator.market import uniform
 from simulator.refusals import DEFAULT_TEXTS, reason
 
-Spoiling = Literal["missing_column", "extra_column", "shuffled_columns", "out_of_range", "backwards"]
+Spoiling = Literal["missing_column", "extra_column", "shuffled_columns", "out_of_range", "backwards", "revised"]
 Kind = Literal["status", "text200", "cut", "drop", "stall", "slow_boot"] | Spoiling
 
-SPOILING: tuple[Spoiling, ...] = ("missing_column", "extra_column", "shuffled_columns", "out_of_range", "backwards")
+SPOILING: tuple[Spoiling, ...] = (
+    "missing_column",
+    "extra_column",
+    "shuffled_columns",
+    "out_of_range",
+    "backwards",
+    "revised",
+)
 TERMINAL_PATHS = "/v3/terminal/"
 
 
@@ -47,6 +54,7 @@ class Fault(_Read):
     * ``slow_boot``: for ``seconds`` after the rules were set, 571, and the status probes say DISCONNECTED.
     * ``missing_column`` and ``extra_column`` (named by ``column``), ``shuffled_columns``; ``out_of_range``: a row from
       before the range; ``backwards``: the rows in the wrong order.
+    * ``revised``: other figures than before, as after a correction: every whole number above zero is one higher.
     """
 
     kind: Kind = "status"

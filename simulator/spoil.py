@@ -1,4 +1,5 @@
-"""Answers that are well-formed and wrong: columns lost, added or moved, rows out of range or out of order."""
+"""Answers that are well-formed and wrong: columns lost, added or moved, rows out of range or order, or with other
+figures than before."""
 
 from __future__ import annotations
 
@@ -10,6 +11,7 @@ import numpy as np
 
 from simulator.digits import Part
 from simulator.faults import Spoiling
+from simulator.options.cells import Small
 from simulator.tables import Column, Columns, Days, Dialect, Integers, Prices, Stamps, Table, Texts
 
 
@@ -31,6 +33,21 @@ def spoiled(
             return columns, [_week_before(tables[0]), *tables[1:]]
         case "backwards":
             return columns, [_reversed(table) for table in reversed(tables)]
+        case "revised":
+            return columns, [_revised(table) for table in tables]
+
+
+def _revised(table: Table) -> Table:
+    def higher(column: Column) -> Column:
+        match column:
+            case Integers(values):
+                return Integers(values + (values > 0))
+            case Small(values):
+                return Small(values + ((values > 0) & (values < 9_999)))
+            case _:
+                return column
+
+    return Table(_each(table, higher), table.rows)
 
 
 def _with_extra(table: Table, name: str) -> Table:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.decide import Accepted, Decision, Rejected, Repeated, decide
+from app.domain.decide import Accepted, Decision, Instructed, Rejected, Repeated, decide
 from app.domain.records import BacktestRecord
 from app.errors import Conflict
 
@@ -29,6 +29,8 @@ def run(log: list[Body], now: dt.datetime = NOW) -> list[Decision]:
         decision = decide(message, offset, now, known.get)
         if isinstance(decision, Accepted):
             known[decision.record.backtest_id] = decision.record
+        elif isinstance(decision, Instructed) and decision.record is not None:
+            known[decision.backtest_id] = decision.record
         decisions.append(decision)
     return decisions
 
@@ -85,15 +87,6 @@ def test_an_invalid_request_is_rejected_with_its_fields(message: Body, field: st
 
     assert isinstance(decision, Rejected)
     assert field in [problem.field for problem in decision.error.problems]
-
-
-@pytest.mark.parametrize("kind", ["cancel", "retry", "delete"])
-def test_a_message_that_is_not_served_yet_is_rejected_by_its_name(kind: str) -> None:
-    decision = decide({kind: "spring"}, 0, NOW, lambda _: None)
-
-    assert isinstance(decision, Rejected)
-    assert [problem.field for problem in decision.error.problems] == [kind]
-    assert "not served" in str(decision.error)
 
 
 def test_a_rejected_request_takes_no_id() -> None:

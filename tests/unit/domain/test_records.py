@@ -250,4 +250,4 @@ def test_the_keys_of_a_series_do_not_collide_with_topics_or_with_one_another() -
 
 
 def test_the_final_states_are_those_after_which_nothing_happens() -> None:
-    assert set(get_args(SeriesState)) - FINAL == {"accepted", "running"}
+    assert set(get_args(SeriesState)) - FINAL == {"accepted", "running", "deleted"}
