@@ -93,7 +93,9 @@ class Ending:
             raise LogError("a series was asked for anew while its topic was to be deleted; looking again")
         if still:
             logger.info("partition %d: deleting %d topics, e.g. %s", self._partition, len(still), still[0])
-            topics.delete(still)
+            for topic, why in topics.delete(still).items():
+                # It is nobody's from here on, and told among the orphaned topics.
+                logger.warning("the brokers refuse to delete %s, it stays: %s", topic, why)
         writer.begin()
         for record in records:
             self._forget(writer, record.topic)

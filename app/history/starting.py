@@ -118,14 +118,18 @@ class Starter:
                 started.failed.append((record, error))
         started.running += fresh
         records = [running.fetch.record for running in fresh]
-        self._delete_foreign(writer, records)
-        refused = deps.topics.create([data_topic(record.topic) for record in records])
+        kept = self._delete_foreign(writer, records)
+        wanted = [data_topic(record.topic) for record in records if record.topic not in kept]
+        refused = {
+            topic: f"there is a topic of that name, which the brokers refuse to delete: {why}"
+            for topic, why in kept.items()
+        }
+        refused |= {topic: f"the brokers refused the topic: {why}" for topic, why in deps.topics.create(wanted).items()}
         for running in [running for running in fresh if running.topic in refused]:
             deps.fetcher.remove(running.fetch)
             started.running.remove(running)
             fresh.remove(running)
-            why = LogError(f"the brokers refused the topic: {refused[running.topic]}")
-            started.failed.append((running.fetch.record, why))
+            started.failed.append((running.fetch.record, LogError(refused[running.topic])))
         ids = deps.topics.ids([running.topic for running in fresh])
         writer.begin()
         for running in fresh:
@@ -141,8 +145,8 @@ class Starter:
             one.state = draft
         writer.commit()
 
-    def _delete_foreign(self, writer: TransactionalWriter, records: list[SeriesRecord]) -> None:
-        """Delete the topics that belong to no run of theirs.
+    def _delete_foreign(self, writer: TransactionalWriter, records: list[SeriesRecord]) -> dict[str, str]:
+        """Delete the topics that belong to no run of theirs; those that the brokers refuse to delete, with the reason.
 
         No transaction can fence a deletion. So a record is committed just before it, which a worker that lost the
         partition cannot do, and then everything is looked at once more: it may be the successor's topic by now.
@@ -151,7 +155,7 @@ class Starter:
         by_topic = {record.topic: record for record in records}
         found = deps.topics.ids(by_topic)
         if not found:
-            return
+            return {}
         before = {topic: plan.topic_id for topic in found if (plan := deps.index.plan_of(by_topic[topic]))}
         writer.begin()
         for topic, topic_id in found.items():
@@ -165,11 +169,13 @@ class Starter:
         if len(foreign) < len(found):
             raise LogError("a topic was made or planned by somebody else meanwhile; looking again")
         logger.info("deleting %d topics that belong to no run of theirs, e.g. %s", len(foreign), min(foreign))
-        deps.topics.delete(foreign)
+        with deps.deletions:
+            refused = deps.topics.delete(foreign)
         writer.begin()
         for topic in foreign:
             writer.record(PROGRESS, deleting_key(topic).encode(), None, partition=self._partition)
         writer.commit()
+        return refused
 
     def _running(self, record: SeriesRecord, state: State, topic_id: str, *, compare: bool = False) -> Running:
         """A series under way. ``compare``: what was written last is compared with what the provider tells of it now."""

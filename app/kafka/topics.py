@@ -26,6 +26,13 @@ _FOREVER = {"retention.ms": "-1", "retention.bytes": "-1"}
 _DAY_MS = 86_400_000
 #: Topics per request to the brokers.
 _BATCH = 500
+#: What no second try changes: an access list, a cluster or a policy that forbids it.
+_REFUSALS = (
+    KafkaError.TOPIC_AUTHORIZATION_FAILED,
+    KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+    KafkaError.TOPIC_DELETION_DISABLED,
+    KafkaError.POLICY_VIOLATION,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,18 +143,26 @@ class Topics:
         self._await(lambda: self.existing(made) >= made, timeout, f"topics {sorted(made)[:3]} to appear")
         return refused
 
-    def delete(self, names: Iterable[str], timeout: float = 30.0) -> None:
-        """Delete topics and wait until they have left the metadata; one that is not there is fine."""
+    def delete(self, names: Iterable[str], timeout: float = 30.0) -> dict[str, str]:
+        """Delete topics and wait until they have left the metadata; one that is not there is fine.
+
+        The ones that the brokers refuse to delete, with their reason. Raises ``LogError`` when they do not answer.
+        """
         wanted = list(names)
+        refused: dict[str, str] = {}
         if not wanted:
-            return
+            return refused
         for name, future in self._admin.delete_topics(wanted).items():
             try:
                 future.result(timeout)
             except KafkaException as error:
-                if error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
+                if error.args[0].code() in _REFUSALS:
+                    refused[name] = error.args[0].str()
+                elif error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
                     raise LogError(f"topic {name} could not be deleted: {error.args[0].str()}") from None
-        self._await(lambda: not self.existing(wanted), timeout, f"topics {wanted[:3]} to leave the metadata")
+        gone = [name for name in wanted if name not in refused]
+        self._await(lambda: not self.existing(gone), timeout, f"topics {gone[:3]} to leave the metadata")
+        return refused
 
     def trim(self, before: Mapping[str, int], timeout: float = 30.0) -> None:
         """Delete the records of each topic that lie before an offset; a topic that is not there is fine."""
