@@ -6,41 +6,31 @@ partition it stops before its next transaction. Whatever stops it, the logs say 
 
 from __future__ import annotations
 
-import datetime as dt
 import logging
 import threading
-import time
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import replace
 
 from app.domain.duty import duty
 from app.domain.records import Checkpoint, SeriesRecord
-from app.errors import Fenced, LogError, PlatformError, ProviderChanged, TopicGone, TransactionAborted
+from app.errors import Fenced, LogError, PlatformError, ProviderChanged
 from app.history.ending import Ending
 from app.history.handover import LiveEnded
 from app.history.running import Deps, Running
 from app.history.starting import Starter
-from app.history.work import Fetched
-from app.history.write import State
+from app.history.writing import Hand, Writing
 from app.kafka.topics import PROGRESS, SERIES
 from app.kafka.writer import TransactionalWriter
 
 logger = logging.getLogger(__name__)
 
-#: A transaction is committed at this many rows, at this age, or when no finished step is in hand.
-MAX_ROWS, MAX_AGE = 100_000, 1.0
 #: Seconds without work after which the writer is let go.
 IDLE = 2.0
 #: Seconds to wait after being fenced, so that two processes do not throw each other out in turns.
 COOL_DOWN = 3.0
 #: Seconds between two looks at live topics that a receipt waits for.
 WAITING = 0.25
-_RETRIES = 3
-
-
-#: A series, and its head step; None stands for one that has nothing (more) to write but its receipt.
-_Hand = list[tuple[Running, Fetched | None]]
 
 
 class PartitionOwner:
@@ -69,16 +59,14 @@ class PartitionOwner:
         self._leftovers: list[str] = []
         self._starter = Starter(deps, partition, self._wake)
         self._ending = Ending(deps, partition)
-        self._running: dict[str, Running] = {}
-        #: Steps taken from the fetcher whose bytes are not given back yet.
-        self._taken: list[Fetched] = []
+        self._writing = Writing(deps, partition, lambda: self._stopping, self._wake)
+        self._running = self._writing.running
         self._changed = threading.Condition()
         self._signalled = False
         self._stopping = False
         self._closed = False
         self._slow_open = slow_open
         self.was_slow = False
-        self.rows = 0
         self._thread = threading.Thread(target=self._run, name=f"owner-{partition}", daemon=True)
 
     def start(self) -> None:
@@ -109,6 +97,11 @@ class PartitionOwner:
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
+
+    @property
+    def rows(self) -> int:
+        """Rows committed so far."""
+        return self._writing.rows
 
     def join(self, timeout: float) -> None:
         self._thread.join(timeout)
@@ -146,10 +139,7 @@ class PartitionOwner:
         finally:
             with self._changed:
                 self._closed = True
-            for running in self._running.values():
-                self._deps.fetcher.remove(running.fetch)
-            for step in list(self._taken):
-                self._give_back(step)
+            self._writing.let_go()
             if writer is not None:
                 writer.close()
             self._on_end(self, pause)
@@ -169,8 +159,7 @@ class PartitionOwner:
                 self._take_in(writer, batch, leftovers)
             # Series that were handed over meanwhile should not wait for those that run.
             while not self._inbox and (ready := self._ready(writer)):
-                with self._deps.turns:
-                    self._transaction(writer, ready)
+                self._write(writer, ready)
             self._signalled = self._signalled or bool(self._inbox)
 
     # --- starting and ending series ---------------------------------------------------------------------
@@ -217,14 +206,28 @@ class PartitionOwner:
 
     # --- writing ------------------------------------------------------------------------------------------
 
-    def _ready(self, writer: TransactionalWriter) -> _Hand:
+    def _write(self, writer: TransactionalWriter, hand: Hand) -> None:
+        with self._deps.turns:
+            written = self._writing.transaction(writer, hand)
+        for running in written.complete:
+            self._drop(running)
+        for running in written.gone:
+            logger.warning("%s was deleted or made anew by somebody else: the series starts over", running.topic)
+            self._deps.fetcher.remove(running.fetch)
+            del self._running[running.topic]
+            with self._changed:
+                self._inbox.append(running.fetch.record)
+        for running, why in written.failed:
+            self._finish_failed(writer, running.fetch.record, why)
+
+    def _ready(self, writer: TransactionalWriter) -> Hand:
         """The finished head steps."""
-        ready: _Hand = []
+        ready: Hand = []
         if self._stopping:
             return ready
         for running in list(self._running.values()):
             try:
-                step = self._take(running)
+                step = self._writing.take(running)
             except PlatformError as error:
                 self._finish_failed(writer, running.fetch.record, error)
                 continue
@@ -246,128 +249,6 @@ class PartitionOwner:
         except LogError as error:
             logger.warning("%s: the hand-over could not be looked for: %s", running.topic, error)
         return running.writer.handover is not None
-
-    def _take(self, running: Running) -> Fetched | None:
-        step = self._deps.fetcher.take(running.fetch)
-        if step is not None:
-            self._taken.append(step)
-        return step
-
-    def _give_back(self, step: Fetched) -> None:
-        self._taken = [one for one in self._taken if one is not step]
-        self._deps.fetcher.release(step)
-
-    def _transaction(self, writer: TransactionalWriter, hand: _Hand) -> None:
-        """Write the steps in hand, and what else gets ready meanwhile, in one transaction."""
-        failed: dict[str, PlatformError] = {}
-        aborts = 0
-        while aborts <= _RETRIES:
-            drafts: dict[str, State] = {}
-            writer.begin(on_stall=lambda d=drafts: self._check_topics([self._running[t] for t in d]))  # type: ignore[misc]
-            try:
-                self._fill(writer, hand, drafts, grow=not (aborts or failed))
-                writer.flush()
-                self._check_topics([r for t, draft in drafts.items() if (r := self._running[t]).writer.finishes(draft)])
-                now = dt.datetime.now(dt.UTC)
-                for topic, draft in drafts.items():
-                    self._running[topic].writer.record_progress(writer, draft, now)
-                writer.commit()
-            except _SeriesFault as fault:
-                writer.abort()
-                failed[fault.topic] = fault.error
-                hand = self._without(hand, {fault.topic})
-            except (TransactionAborted, TopicGone) as error:
-                aborts += 1
-                writer.abort()
-                logger.warning("partition %d: a transaction was aborted: %s", self.partition, error)
-                hand = self._without(hand, self._restart_gone([running for running, _ in hand]))
-            else:
-                self._committed(hand, drafts)
-                break
-        else:
-            raise LogError(f"a transaction was aborted {_RETRIES + 1} times in a row")
-        for topic, why in failed.items():
-            self._finish_failed(writer, self._running[topic].fetch.record, why)
-
-    def _fill(
-        self,
-        writer: TransactionalWriter,
-        hand: _Hand,
-        drafts: dict[str, State],
-        *,
-        grow: bool,
-    ) -> None:
-        begun, rows, done = time.monotonic(), 0, 0
-        while True:
-            while done < len(hand):
-                running, step = hand[done]
-                done += 1
-                if running.topic not in drafts:
-                    drafts[running.topic] = running.writer.state.copy()
-                if step is None:
-                    plan = running.fetch.plan
-                    assert plan is not None
-                    running.writer.adopt(writer, drafts[running.topic], plan)
-                    continue
-                try:
-                    rows += running.writer.write(writer, drafts[running.topic], step)
-                except (ValueError, TypeError, OverflowError) as error:
-                    fault = PlatformError(f"a row does not fit the schema: {error}")
-                    raise _SeriesFault(running.topic, fault) from None
-            if not grow or self._stopping or rows >= MAX_ROWS or time.monotonic() - begun >= MAX_AGE:
-                return
-            more = []
-            for running in list(self._running.values()):
-                # A failed fetch is dealt with outside of the transaction.
-                try:
-                    step = self._take(running)
-                except PlatformError:
-                    self._signalled = True
-                    continue
-                if step is not None:
-                    more.append((running, step))
-            if not more:
-                return
-            hand += more
-
-    def _committed(self, hand: _Hand, drafts: dict[str, State]) -> None:
-        for _, step in hand:
-            if step is not None:
-                self._give_back(step)
-                self.rows += len(step.rows)
-        for topic, draft in drafts.items():
-            running = self._running[topic]
-            running.writer.state = draft
-            if running.writer.finishes(draft):
-                logger.info("%s: complete, %d rows", topic, draft.rows)
-                self._drop(running)
-
-    def _without(self, hand: _Hand, topics: set[str]) -> _Hand:
-        for running, step in hand:
-            if running.topic in topics and step is not None:
-                self._give_back(step)
-        return [(running, step) for running, step in hand if running.topic not in topics]
-
-    # --- what goes wrong with one series ------------------------------------------------------------------
-
-    def _check_topics(self, finishing: list[Running]) -> None:
-        """A receipt speaks of the topic that the plan was made for."""
-        ids = self._deps.topics.ids([running.topic for running in finishing])
-        for running in finishing:
-            if ids.get(running.topic) != running.writer.topic_id:
-                raise TopicGone(running.topic)
-
-    def _restart_gone(self, candidates: list[Running]) -> set[str]:
-        """Hand back the series whose topic was deleted or made anew; they start over with a new topic."""
-        ids = self._deps.topics.ids({running.topic for running in candidates})
-        gone = {running.topic: running for running in candidates if ids.get(running.topic) != running.writer.topic_id}
-        for topic, running in gone.items():
-            logger.warning("%s was deleted or made anew by somebody else: the series starts over", topic)
-            self._deps.fetcher.remove(running.fetch)
-            del self._running[topic]
-            with self._changed:
-                self._inbox.append(running.fetch.record)
-        return set(gone)
 
     def _finish_failed(self, writer: TransactionalWriter, record: SeriesRecord, error: PlatformError) -> None:
         """Record that a series failed and why; its last checkpoint stays, so that a retry can go on from it."""
@@ -395,12 +276,3 @@ class PartitionOwner:
         del self._running[running.topic]
         self._waiting.discard(running.topic)
         self._on_done(running.fetch.record)
-
-
-class _SeriesFault(Exception):
-    """One series' rows cannot be written; the transaction goes on without it."""
-
-    def __init__(self, topic: str, error: PlatformError) -> None:
-        super().__init__(str(error))
-        self.topic = topic
-        self.error = error
