@@ -18,9 +18,10 @@ from typing import Any
 import orjson
 
 from app.domain.receipt import BodyDigest
-from app.history import fetch, write
-from app.history.owner import PartitionOwner
+from app.history import work, write
+from app.history.starting import Starter
 from app.history.write import SeriesWriter
+from app.history.writing import Writing
 from app.kafka.index import Index
 from app.kafka.writer import TransactionalWriter
 from app.theta import client
@@ -64,8 +65,8 @@ def instrument(stages: Stages) -> None:
     """Wrap the path from the request to the commit."""
     stages.wrap(ThetaClient, "get", "HTTP")
     stages.wrap(client, "to_rows", "parse CSV")
-    stages.wrap(fetch, "process_bars", "process bars")
-    stages.wrap(fetch, "rows_by_session", "count sessions")
+    stages.wrap(work, "process_bars", "process bars")
+    stages.wrap(work, "rows_by_session", "count sessions")
     stages.wrap(write, "encode", "encode Avro")
     stages.wrap(BodyDigest, "update", "digest")
     stages.wrap(SeriesWriter, "write", "step, rest")
@@ -75,8 +76,8 @@ def instrument(stages: Stages) -> None:
     stages.wrap(TransactionalWriter, "begin", "begin")
     stages.wrap(TransactionalWriter, "open", "take over")
     stages.wrap(SeriesWriter, "record_progress", "checkpoint")
-    stages.wrap(PartitionOwner, "_check_topics", "check topics")
-    stages.wrap(PartitionOwner, "_begin", "begin series (topics, plans)")
+    stages.wrap(Writing, "_check_topics", "check topics")
+    stages.wrap(Starter, "_begin", "begin series (topics, plans)")
     stages.wrap(Index, "_apply", "index")
 
 
