@@ -22,6 +22,7 @@ from app.history.work import Fetched
 from app.history.write import State
 from app.kafka.topics import PROGRESS
 from app.kafka.writer import TransactionalWriter
+from app.logs import stay_about
 
 logger = logging.getLogger(__name__)
 
@@ -73,7 +74,6 @@ class PartitionOwner:
         self._closed = False
         self._slow_open = slow_open
         self.was_slow = False
-        self.rows = 0
         self._thread = threading.Thread(target=self._run, name=f"owner-{partition}", daemon=True)
 
     def start(self) -> None:
@@ -105,6 +105,7 @@ class PartitionOwner:
     # --- the thread -----------------------------------------------------------------------------------
 
     def _run(self) -> None:
+        stay_about(partition=self.partition)
         pause = 0.0
         writer = None
         try:
@@ -285,9 +286,10 @@ class PartitionOwner:
         for _, step in hand:
             if step is not None:
                 self._give_back(step)
-                self.rows += len(step.rows)
         for topic, draft in drafts.items():
-            running = self._running[topic]
+            running, before = self._running[topic], self._running[topic].writer.state
+            name = running.fetch.name
+            self._deps.counts.committed(name, draft.rows - before.rows, draft.bytes_since(before))
             running.writer.state = draft
             if running.writer.finishes(draft):
                 logger.info("%s: complete, %d rows", topic, draft.rows)

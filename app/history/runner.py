@@ -41,7 +41,6 @@ class Runner:
         self._slow_open: dict[int, float] = {}
         #: Series that only wait for their live topics; they hold nothing that others need.
         self._waiting: set[str] = set()
-        self._rows = 0
         self._changed = threading.Condition()
         self._signalled = True
         self._stopped = False
@@ -83,15 +82,21 @@ class Runner:
             self._changed.notify_all()
 
     @property
-    def rows(self) -> int:
-        """Rows committed by this process."""
+    def owned(self) -> set[int]:
+        """The partitions of ``series`` that this worker owns."""
         with self._changed:
-            return self._rows + sum(owner.rows for owner in self._owners.values())
+            return set(self._owned)
 
     @property
-    def running(self) -> int:
-        """Series that are being run."""
-        return len(self._active)
+    def running(self) -> set[str]:
+        """The topics of the series that are being run, but for those that only wait for their live topics."""
+        with self._changed:
+            return set(self._active) - self._waiting
+
+    @property
+    def waiting(self) -> int:
+        """Series of which every row is written, and whose receipts wait for their live topics."""
+        return len(self._waiting)
 
     def _run(self) -> None:
         while True:
@@ -147,6 +152,7 @@ class Runner:
             if not owner.submit(record):
                 return False
             self._active[record.topic] = (partition, size)
+            self._deps.counts.begun(record.topic)
             if started:
                 owner.start()
         return True
@@ -168,7 +174,6 @@ class Runner:
 
     def _ended(self, owner: PartitionOwner, pause: float) -> None:
         with self._changed:
-            self._rows += owner.rows
             if self._owners.get(owner.partition) is owner:
                 del self._owners[owner.partition]
             self._active = {t: (p, size) for t, (p, size) in self._active.items() if p != owner.partition}

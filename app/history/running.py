@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, field
 
+from app.history.counts import Counts
 from app.history.fetch import Fetcher
 from app.history.handover import Handovers
 from app.history.work import SeriesFetch
@@ -32,6 +33,7 @@ class Deps:
     frames: dict[str, bytes]
     #: Taken for the length of a transaction: more writers than cores only fight for the interpreter and hold memory.
     turns: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(WRITERS))
+    counts: Counts = field(default_factory=Counts)
 
 
 @dataclass(eq=False)

@@ -139,6 +139,12 @@ class Index:
             self._follower.wait_step(0.05)
         return True
 
+    @property
+    def sizes(self) -> dict[str, int]:
+        """How much is known: backtests, and series, whoever's."""
+        with self._lock:
+            return {"backtests": len(self._backtests), "series": len(self._entries)}
+
     def backtest(self, backtest_id: str) -> BacktestRecord | None:
         return self._backtests.get(backtest_id)
 

@@ -20,7 +20,8 @@ from app.errors import (
     ProviderRefused,
     ProviderUnavailable,
 )
-from app.history.fetch import Fetcher, Observer
+from app.history.fetch import Fetcher
+from app.provider import Observer
 from tests.unit.history.fetching import (
     CHUNK_BYTES,
     CHUNK_ROWS,
