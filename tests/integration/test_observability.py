@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from harness import Platform, until
+from live import market, new_york
 from prometheus_client.parser import text_string_to_metric_families
 
 from app.settings import ROLES, Role
@@ -108,25 +109,59 @@ def test_the_states_of_backtests_are_counted_some_seconds_later(platform: Platfo
 def test_retries_are_counted_by_their_cause(platform: Platform) -> None:
     _, before = scraped(platform, "history")
     platform.simulator.set_faults([{"match": {"symbol": "IBM"}, "fault": {"status": 470}, "nth": 1}])
-    platform.run(**ASKED | {"tickers": ["IBM"]})
+    done = platform.run(**ASKED | {"tickers": ["IBM"]})
     _, after = scraped(platform, "history")
     for name, label in (("fdp_provider_retries_total", "cause"), ("fdp_provider_requests_total", "outcome")):
         assert value(after, name, **{label: "glitch"}) == value(before, name, **{label: "glitch"}) + 1
-    told = [
-        one for one in lines(platform, "history") if "attempt 1 failed" in one["message"] and "-ibm-" in one["message"]
-    ]
-    assert [(one["series"].split("-")[1], one["backtest"] != "") for one in told] == [("ibm", True)]
+    told = [one for one in lines(platform, "history") if one.get("backtest") == done["backtest_id"]]
+    (retry,) = [one for one in told if "attempt 1 failed" in one["message"]]
+    assert retry["series"] == done["series"][0]["topic"]
+    assert retry["thread"].startswith("fetch-")
+
+
+def test_a_gap_of_a_live_topic_is_counted_from_its_opening_to_its_end(platform: Platform) -> None:
+    with market(platform, "2024-06-03T10:00:30", 30) as found:
+        (topic,) = found.subscribe(tickers=["CVX"], schema="trade")
+        found.live(topic)
+        _, before = scraped(platform, "live")
+        start = new_york("2024-06-03T10:01:30")
+        until("the market's time", lambda: found.clock() > start or None)
+        platform.simulator.stream_fault("socket_drop")
+
+        def grown(name: str, **labels: str) -> float:
+            _, after = scraped(platform, "live")
+            return value(after, name, **labels) - value(before, name, **labels)
+
+        def all_counted() -> bool:
+            gaps = [gap for gap in found.entry(topic)["gaps"] if gap["why"] == "socket"]
+            counted = {event: grown("fdp_live_gaps_total", event=event, why="socket") for event in ("opened", "closed")}
+            rows = grown("fdp_live_repaired_rows_total", why="socket") == sum(gap["rows"] for gap in gaps)
+            return len(gaps) > 0 and counted == {"opened": len(gaps), "closed": len(gaps)} and rows
+
+        until("the gap to be closed and counted", all_counted)
+        assert grown("fdp_live_connects_total") >= 1
+        assert grown("fdp_live_rows_total", asset="stock", schema="trade") > 0
+        assert grown("fdp_live_bytes_total", asset="stock", schema="trade") > 0
+        assert grown("fdp_live_events_total", asset="stock", kind="trade") > 0
+        assert grown("fdp_live_lag_seconds_count") > 0
+        assert grown("fdp_provider_requests_total", outcome="ok") > 0
+        _, now = scraped(platform, "live")
+        assert (value(now, "fdp_live_owner"), value(now, "fdp_live_series")) == (1, 1)
+        assert value(now, "fdp_live_clock_seconds") > start.timestamp()
+        told = [one for one in lines(platform, "live") if topic in one["message"]]
+        assert {one["series"] for one in told} == {topic}
+        assert not any("backtest" in one for one in told)
 
 
 def test_no_label_holds_an_id_or_a_symbol(platform: Platform) -> None:
     done = platform.run(**ASKED)
     platform.http.get(f"/backtests/{done['backtest_id']}/nothing")
     platform.http.get(f"/live/{done['series'][0]['topic']}")
-    platform.http.request("BREW", "/backtests")
+    platform.http.request("PROPFIND", "/backtests")
     for role in ROLES:
         _, values = scraped(platform, role)
         held = {held for _, labels in values for _, held in labels}
-        assert not {"KO", "GE", "ko", "ge", "BREW", done["backtest_id"]} & held
+        assert not {"KO", "GE", "ko", "ge", "PROPFIND", done["backtest_id"]} & held
         assert not [one for one in held if done["backtest_id"] in one.split("/") or "-historical-" in one]
 
 
