@@ -77,9 +77,8 @@ class Decider:
 
     @property
     def behind(self) -> int:
-        """Offsets of ``requests`` that are not decided yet, as far as the owner's reader knows; 0 for others.
-
-        Somebody's open transaction, behind which nothing can be read, is not seen."""
+        """Offsets of ``requests`` that are not decided yet, those that somebody's open transaction holds back included,
+        as far as the owner's reader knows; 0 for who is not the owner."""
         inbox, follower = self._inbox, self._follower
         return 0 if inbox is None or follower is None else inbox.qsize() + follower.behind
 

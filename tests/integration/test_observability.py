@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from confluent_kafka import Producer
 from harness import Platform, until
 from live import market, new_york
 from prometheus_client.parser import text_string_to_metric_families
@@ -104,6 +105,24 @@ def test_the_states_of_backtests_are_counted_some_seconds_later(platform: Platfo
         return states == {state: listed.count(state) for state in set(listed)}
 
     until("the metrics to show the states", all_complete)
+
+
+def test_requests_that_an_open_transaction_holds_back_are_seen(platform: Platform) -> None:
+    def behind() -> float:
+        _, values = scraped(platform, "coordinator")
+        return value(values, "fdp_coordinator_requests_behind")
+
+    holder = Producer({"bootstrap.servers": platform.kafka, "transactional.id": platform.new_id("holder")})
+    holder.init_transactions(30)
+    holder.begin_transaction()
+    holder.produce("requests", b"{}", partition=0)
+    holder.flush(30)
+    try:
+        until("the request to be seen", lambda: behind() > 0)
+    finally:
+        holder.abort_transaction(30)
+    # Nothing is left to decide, although the transaction's marker has an offset of its own.
+    until("nothing to be behind", lambda: behind() == 0)
 
 
 def test_retries_are_counted_by_their_cause(platform: Platform) -> None:

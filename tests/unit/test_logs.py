@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import logging
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -141,3 +143,23 @@ def test_a_message_cannot_pass_for_two_lines_of_text(logger: logging.Logger, str
     (line,) = stream.getvalue().splitlines()
     assert "\\n2024" in line
     assert "\x1b" not in line
+
+
+def test_what_nobody_caught_and_what_python_warns_of_are_lines_of_the_log_too() -> None:
+    program = """
+import threading, warnings
+from app.logs import configure
+configure("INFO", "json", role="live")
+warnings.warn("old")
+def fail(): raise KeyError("in a thread")
+thread = threading.Thread(target=fail, name="feeder")
+thread.start()
+thread.join()
+raise OSError("in the end")
+"""
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60)
+    warned, thread, end = map(json.loads, ended.stderr.splitlines())
+    assert (warned["level"], "old" in warned["message"]) == ("WARNING", True)
+    assert (thread["exception"]["type"], thread["thread"]) == ("KeyError", "feeder")
+    assert (end["exception"]["type"], end["exception"]["message"], end["role"]) == ("OSError", "in the end", "live")
+    assert ended.returncode == 1
