@@ -42,11 +42,14 @@ from app.live.tenure import HEALERS
 from app.provider import Provider
 from app.providers import provider_of, streamed_provider_of
 from app.settings import Role, Settings
+from app.web import measured
+from app.web.asked import Asked
 from app.web.changes import Changes
 from app.web.front import Front
 from app.web.health import Health, probes
 from app.web.metrics import Metrics
 from app.web.problems import bearer, problems
+from app.web.traffic import Traffic
 from app.web.views import routes
 
 logger = logging.getLogger(__name__)
@@ -96,8 +99,10 @@ def create_app(settings: Settings, role: Role) -> RoleApp:
     partitions, schema_ids = preflight(settings)
     _check_port(settings, role)
     assignor.install()
-    metrics = Metrics()
+    metrics = Metrics(role)
+    traffic = Traffic()
     health = Health(role, settings.fdp_instance)
+    measured.every_role(metrics, health, traffic)
     app = RoleApp(
         f"{settings.app_id}-{role}",
         # Faust lets the environment win over what it is told, and WEB_PORT is a setting of ours.
@@ -126,7 +131,10 @@ def create_app(settings: Settings, role: Role) -> RoleApp:
         web_stats_enabled=False,
         web_graph_enabled=False,
         web_metrics_enabled=False,
-        web_application_options={"middlewares": [problems, bearer(settings)], "client_max_size": MAX_BODY},
+        web_application_options={
+            "middlewares": [traffic.measure, problems, bearer(settings)],
+            "client_max_size": MAX_BODY,
+        },
         worker_redirect_stdouts=False,
     )
     views = {**probes(health), "/metrics": metrics.view()}
@@ -176,11 +184,7 @@ def _coordinator(
     health.checks["index"] = lambda: _reading(index)
     health.checks["live_index"] = lambda: _reading(live)
     health.checks["decider"] = lambda: None if decider.alive else "nothing decides on requests"
-    metrics.counter("fdp_backtests_accepted", "Backtests accepted by this process.", lambda: decider.accepted)
-    metrics.counter("fdp_requests_rejected", "Requests this process put into requests.dlq.", lambda: decider.rejected)
-    metrics.gauge("fdp_backtests", "Backtests known.", lambda: len(index.backtests()))
-    metrics.gauge("fdp_live_series", "Live topics that are subscribed to.", lambda: len(live.subscriptions()))
-    metrics.gauge("fdp_live_gaps_open", "Gaps of live topics that are open.", lambda: len(live.open_gaps()))
+    measured.coordinator(metrics, decider, index, live)
     provider = provider_of(settings, _PLAN_CONNECTIONS)
     app.stoppers.append((provider.close,))
     return routes(Front(index, live, Changes(index, live), publish, provider, settings.slots))
@@ -191,20 +195,19 @@ def _history(
 ) -> dict[str, Any]:
     index = Index(settings, {name: partitions[name] for name in (SERIES, PROGRESS)})
     provider = provider_of(settings, settings.slots + 2)
-    fetcher = Fetcher(provider, settings.slots, settings.theta_wait, observer=metrics)
+    asked = Asked()
+    fetcher = Fetcher(provider, settings.slots, settings.theta_wait, observer=asked)
     frames = {record.name: frame(ids[record.name]) for record in RECORDS.values()}
     live = LiveIndex(settings)
     handovers = Handovers(settings, live)
-    runner = Runner(Deps(settings, index, Topics(settings), fetcher, provider, handovers, frames), partitions[SERIES])
+    deps = Deps(settings, index, Topics(settings), fetcher, provider, handovers, frames)
+    runner = Runner(deps, partitions[SERIES])
     app.starters += [index.start, live.start, index.catch_up, live.catch_up, runner.start]
     # The provider's connections last: a request that is cut off by us must not pass for a failed one.
     app.stoppers += [(runner.stop, index.stop, live.stop), (provider.close,)]
     series_agent(app, runner)
     health.checks["index"] = lambda: _reading(index)
-    metrics.counter("fdp_rows", "Rows committed to data topics by this process.", lambda: runner.rows)
-    metrics.gauge("fdp_series_running", "Series being run.", lambda: runner.running)
-    metrics.gauge("fdp_slots_in_use", "Requests outstanding at the provider.", lambda: fetcher.in_flight)
-    metrics.gauge("fdp_slots_limit", "Requests that may be outstanding.", lambda: fetcher.limit)
+    measured.history(metrics, runner, deps, asked)
     return {}
 
 
@@ -214,25 +217,15 @@ def _live(
     index = LiveIndex(settings)
     provider, stream = streamed_provider_of(settings, HEALERS)
     frames = {record.name: frame(ids[record.name]) for record in RECORDS.values()}
-    feed = LiveFeed(LiveDeps(settings, index, Topics(settings), provider, stream, frames))
+    asked = Asked()
+    feed = LiveFeed(LiveDeps(settings, index, Topics(settings), provider, stream, frames, observer=asked))
     app.starters += [index.start, index.catch_up, feed.start]
     # The provider's connections first: the feed's stop waits for what is asked of them.
     app.stoppers += [(provider.close, feed.stop), (index.stop,)]
     live_agent(app, feed)
     health.checks["index"] = lambda: _reading(index)
     health.checks["feed"] = lambda: None if feed.alive else "nothing holds the feed"
-    stats = feed.deps.stats
-    metrics.counter("fdp_live_rows", "Rows committed to live topics by this process.", lambda: stats.rows)
-    metrics.counter("fdp_live_events", "Events that the stream brought.", lambda: stats.events)
-    metrics.counter("fdp_live_bad_frames", "Frames that were not as documented.", lambda: stats.bad_frames)
-    metrics.counter("fdp_live_commits", "Transactions of the feed.", lambda: stats.commits)
-    metrics.counter("fdp_live_connects", "Connections to the stream that were begun.", lambda: stats.connects)
-    metrics.gauge("fdp_live_owner", "Whether this process holds the feed.", lambda: feed.owned)
-    metrics.gauge("fdp_live_connected", "Whether the provider's link to its servers is up.", lambda: stats.connected)
-    metrics.gauge("fdp_live_series", "Live topics that are fed.", lambda: stats.series)
-    metrics.gauge("fdp_live_gaps_open", "Gaps that are not closed yet.", lambda: stats.gaps_open)
-    metrics.gauge("fdp_live_lag_seconds", "From a frame's arrival to its commit, the last.", lambda: stats.lag_seconds)
-    metrics.gauge("fdp_live_waiting_bytes", "Frames that wait to be taken.", lambda: stats.waiting_bytes)
+    measured.live(metrics, feed, index, asked)
     return {}
 
 

@@ -17,6 +17,17 @@ from app.domain.plan import Chunk
 from app.domain.rows import Rows
 from app.domain.series import SeriesName
 from app.domain.stream import Segment, StreamKey
+from app.errors import ProviderError
+
+
+class Observer:
+    """What those who ask a provider tell about it; the metrics take its place. Called from several threads."""
+
+    def fetched(self, seconds: float, rows: int, error: ProviderError | None) -> None:
+        """One request ended after ``seconds`` with ``rows`` rows of the provider or an error."""
+
+    def retried(self, error: ProviderError) -> None:
+        """A request is made again because of an error."""
 
 
 class Provider(Protocol):

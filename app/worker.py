@@ -20,7 +20,7 @@ _M_ARENA_MAX, _M_MMAP_THRESHOLD = -8, -3
 
 def run_role(settings: Settings, role: Role) -> NoReturn:
     """Run a role until SIGTERM or SIGINT. Raises ``SettingError`` before anything has been started."""
-    configure(settings.log_level, settings.log_format)
+    configure(settings.log_level, settings.log_format, role=role, instance=settings.fdp_instance)
     _raise_file_limit()
     _keep_memory_flat()
     from app.main import create_app

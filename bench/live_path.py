@@ -108,7 +108,7 @@ def row(topics: int, one: Result) -> dict[str, float]:
     used = [after[1]["subject"] - before[1]["subject"] for before, after in spans]
     costs = [cpu / span / max(rate, 1) for cpu, span, rate in zip(used, seconds, taken, strict=True)]
     result |= {
-        "commits": counted("fdp_live_commits_total"),
+        "commits": counted('fdp_transactions_total{outcome="committed"}'),
         "cpu": statistics.median(costs) * 1e6,
         "subject": share("subject"),
         "taken": statistics.median(taken),

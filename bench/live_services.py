@@ -124,7 +124,7 @@ class LiveServices:
         """The live role's metrics."""
         url = web_url(self.settings.web_host, self.settings.live_web_port)
         lines = self.http.get(f"{url}/metrics").text.splitlines()
-        pairs = [line.rsplit(" ", 1) for line in lines if line.startswith("fdp_live")]
+        pairs = [line.rsplit(" ", 1) for line in lines if line.startswith("fdp_")]
         return {name: float(value) for name, value in pairs}
 
 

@@ -81,6 +81,7 @@ def platform(
         theta_wait=THETA_WAIT,
         theta_tier="pro",
         state_dir=tmp_path_factory.mktemp("platform"),
+        log_format="json",
         **web_ports(),
     )
     local = LocalPlatform(settings)

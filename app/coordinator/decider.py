@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable
 import orjson
 
 from app.avro.registry import SchemaRegistry
+from app.coordinator.counts import Counts
 from app.coordinator.decode import decode_message
 from app.coordinator.housekeeping import Housekeeping
 from app.domain.decide import (
@@ -58,8 +59,9 @@ class Decider:
         self._index = index
         self._live = live
         self._registry = registry
-        self.accepted = 0
-        self.rejected = 0
+        self.counts = Counts()
+        self._inbox: queue.Queue[Record] | None = None
+        self._follower: LogFollower | None = None
         self._ownership = Ownership(
             "decider", lambda: TransactionalWriter(settings, f"{settings.app_id}-requests-0"), self._work
         )
@@ -79,6 +81,18 @@ class Decider:
         """Whether the thread that decides is there."""
         return self._ownership.alive
 
+    @property
+    def owned(self) -> bool:
+        """Whether this process decides, as far as it knows."""
+        return self._ownership.owned
+
+    @property
+    def behind(self) -> int:
+        """Offsets of ``requests`` that are not decided yet, those that somebody's open transaction holds back included,
+        as far as the owner's reader knows; 0 for who is not the owner."""
+        inbox, follower = self._inbox, self._follower
+        return 0 if inbox is None or follower is None else inbox.qsize() + follower.behind
+
     def _work(self, writer: TransactionalWriter, mine: Callable[[], bool]) -> None:
         """From taking the partition over to losing it."""
         follower: LogFollower | None = None
@@ -92,7 +106,9 @@ class Decider:
                 [(REQUESTS, 0)],
                 lambda record: _put(inbox, record, over),
                 start={(REQUESTS, 0): self._index.position + 1} if self._index.position >= 0 else None,
+                measured=True,
             )
+            self._inbox, self._follower = inbox, follower
             follower.start()
             logger.info("deciding on requests from offset %d on", self._index.position + 1)
             housekeeping = Housekeeping(self._index)
@@ -103,6 +119,7 @@ class Decider:
                 housekeeping.tidy(writer)
         finally:
             over.set()
+            self._inbox = self._follower = None
             if follower is not None:
                 follower.stop()
 
@@ -137,8 +154,7 @@ class Decider:
             # In both, because whoever waits for a decision reads them apart from each other.
             writer.record(topic, POSITION_KEY.encode(), position, partition=0)
         writer.commit()
-        self.accepted += sum(isinstance(decision, Accepted) for _, decision in decisions)
-        self.rejected += sum(isinstance(decision, Rejected) for _, decision in decisions)
+        self.counts.committed(decisions)
         # The next batch must see these decisions.
         if not all(one.wait_position(batch[-1].offset, 30.0) for one in (self._index, self._live)):
             raise LogError("a decision of ours does not show in the log")
@@ -155,11 +171,13 @@ class Decider:
             decision = Rejected(InvalidRequest.of("", f"the message could not be decided: {fault!r}"))
         match decision:
             case Accepted(accepted):
-                logger.info("backtest %s accepted as run %d", accepted.backtest_id, record.offset)
+                on = {"backtest": accepted.backtest_id}
+                logger.info("backtest %s accepted as run %d", accepted.backtest_id, record.offset, extra=on)
             case Repeated(backtest_id):
-                logger.info("backtest %s asked for again", backtest_id)
+                logger.info("backtest %s asked for again", backtest_id, extra={"backtest": backtest_id})
             case Instructed(what, backtest_id, changed):
-                logger.info("backtest %s: %s%s", backtest_id, what, "" if changed else ", which changes nothing")
+                then = "" if changed else ", which changes nothing"
+                logger.info("backtest %s: %s%s", backtest_id, what, then, extra={"backtest": backtest_id})
             case Subscribed(topics, live):
                 logger.info("%d live topics subscribed to, %d of them new or wider", len(topics), len(live))
             case Unsubscribed(topic):

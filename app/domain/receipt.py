@@ -25,6 +25,8 @@ class BodyDigest:
     def __init__(self, chain: bytes = bytes(32)) -> None:
         self.chain = chain
         self.part_rows = 0
+        #: Bytes of the bodies that were added since this one, or the one it is a copy of, was made.
+        self.added = 0
         self._part = hashlib.sha256()
 
     def room(self) -> int:
@@ -36,7 +38,9 @@ class BodyDigest:
         done = 0
         while done < len(bodies):
             take = bodies[done : done + self.room()]
-            self._part.update(b"".join(take))
+            joined = b"".join(take)
+            self._part.update(joined)
+            self.added += len(joined)
             self.part_rows += len(take)
             done += len(take)
             if self.part_rows == BLOCK:
@@ -45,7 +49,7 @@ class BodyDigest:
 
     def copy(self) -> BodyDigest:
         other = BodyDigest(self.chain)
-        other.part_rows, other._part = self.part_rows, self._part.copy()
+        other.part_rows, other.added, other._part = self.part_rows, self.added, self._part.copy()
         return other
 
     def hex(self) -> str:

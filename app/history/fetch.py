@@ -12,7 +12,7 @@ import logging
 import threading
 import time
 from collections import deque
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from app.domain.retry import Attempt, again
 from app.domain.rows import Rows
@@ -30,12 +30,23 @@ from app.history.work import (
     kept,
     overlapping,
 )
-from app.provider import Provider
+from app.logs import about
+from app.provider import Observer, Provider
 
 logger = logging.getLogger(__name__)
 
 BUDGET = 96 * 1024 * 1024
 _Job = tuple[SeriesFetch, Work, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Depths:
+    """What waits in the fetcher: chunks that are admitted and not begun, steps that are there and not taken, and
+    requests that wait for their next attempt."""
+
+    chunks: int
+    steps: int
+    retries: int
 
 
 class Fetcher:
@@ -93,6 +104,23 @@ class Fetcher:
         """Bytes of the budget in use."""
         return self._reserved
 
+    @property
+    def budget(self) -> int:
+        """Bytes that may be reserved for what is fetched ahead."""
+        return self._budget
+
+    def depths(self) -> Depths:
+        """What waits now."""
+        with self._changed:
+            listings = [series.listing for series in self._series if series.listing is not None]
+            steps = [work for series in self._series if series.plan is not None for work in series.begun()]
+            works: list[Work] = [*listings, *steps]
+            return Depths(
+                sum(work.count - work.next for work in works),
+                sum(work.fetched is not None for work in steps),
+                sum(len(work.delayed) for work in works),
+            )
+
     def add(self, series: SeriesFetch) -> None:
         with self._changed:
             self._series.append(series)
@@ -139,7 +167,8 @@ class Fetcher:
                     job = self._pick()
                 self._in_flight += 1
             try:
-                self._do(job)
+                with about(job[0].record.topic):
+                    self._do(job)
             finally:
                 with self._changed:
                     self._in_flight -= 1
@@ -312,6 +341,7 @@ class Fetcher:
             if retry:
                 attempt.not_before = now + delay
                 work.delayed.append(index)
+                self._observer.retried(error)
             else:
                 self._give_up(series, work, error)
         logger.log(
@@ -333,10 +363,3 @@ class Fetcher:
 
 class StepTooLarge(RequestTooLarge):
     """The chunks of a step are too much together."""
-
-
-class Observer:
-    """What the fetcher tells about each request; the metrics take its place."""
-
-    def fetched(self, seconds: float, rows: int, error: ProviderError | None) -> None:
-        """One request ended after ``seconds`` with ``rows`` rows of the provider or an error."""

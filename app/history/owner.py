@@ -22,6 +22,7 @@ from app.history.starting import Starter
 from app.history.writing import Hand, Writing
 from app.kafka.topics import PROGRESS, SERIES
 from app.kafka.writer import TransactionalWriter
+from app.logs import stay_about
 
 logger = logging.getLogger(__name__)
 
@@ -98,11 +99,6 @@ class PartitionOwner:
             self._stopping = True
             self._changed.notify_all()
 
-    @property
-    def rows(self) -> int:
-        """Rows committed so far."""
-        return self._writing.rows
-
     def join(self, timeout: float) -> None:
         self._thread.join(timeout)
 
@@ -114,6 +110,7 @@ class PartitionOwner:
     # --- the thread -----------------------------------------------------------------------------------
 
     def _run(self) -> None:
+        stay_about(partition=self.partition)
         pause = 0.0
         writer = None
         try:

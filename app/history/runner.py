@@ -56,7 +56,6 @@ class Runner:
         self._waiting: set[str] = set()
         #: Topics that were handed over to be swept.
         self._sweeping: set[str] = set()
-        self._rows = 0
         self._changed = threading.Condition()
         self._signalled = True
         self._stopped = False
@@ -98,16 +97,21 @@ class Runner:
             self._changed.notify_all()
 
     @property
-    def rows(self) -> int:
-        """Rows committed by this process."""
+    def owned(self) -> set[int]:
+        """The partitions of ``series`` that this worker owns."""
         with self._changed:
-            return self._rows + sum(owner.rows for owner in self._owners.values())
+            return set(self._owned)
 
     @property
-    def running(self) -> int:
-        """Series that are being run."""
+    def running(self) -> set[str]:
+        """The topics of the series that are being run, but for those that only wait for their live topics."""
         with self._changed:
-            return sum(one.runs for one in self._active.values())
+            return {topic for topic, one in self._active.items() if one.runs} - self._waiting
+
+    @property
+    def waiting(self) -> int:
+        """Series of which every row is written, and whose receipts wait for their live topics."""
+        return len(self._waiting)
 
     def _run(self) -> None:
         while True:
@@ -180,6 +184,8 @@ class Runner:
             if owner is None or not owner.submit(record):
                 return False
             self._active[record.topic] = _Active(partition, record.stamp, size, runs)
+            if runs:
+                self._deps.counts.begun(record.topic)
             if started:
                 owner.start()
         return True
@@ -216,7 +222,6 @@ class Runner:
 
     def _ended(self, owner: PartitionOwner, pause: float) -> None:
         with self._changed:
-            self._rows += owner.rows
             if self._owners.get(owner.partition) is owner:
                 del self._owners[owner.partition]
             self._active = {t: one for t, one in self._active.items() if one.partition != owner.partition}

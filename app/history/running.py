@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, field
 
+from app.history.counts import Counts
 from app.history.fetch import Fetcher
 from app.history.handover import Handovers
 from app.history.work import SeriesFetch
@@ -34,6 +35,7 @@ class Deps:
     turns: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(WRITERS))
     #: Taken while topics are deleted.
     deletions: threading.Lock = field(default_factory=threading.Lock)
+    counts: Counts = field(default_factory=Counts)
 
 
 @dataclass(eq=False)

@@ -54,6 +54,10 @@ class State:
         """Whether every step of the plan is in."""
         return self.plan is not None and self.steps == len(self.plan.steps)
 
+    def bytes_since(self, before: State) -> int:
+        """Bytes of the messages that were written since this was a copy of ``before``."""
+        return self.digest.added - before.digest.added + FRAME_BYTES * (self.rows - before.rows)
+
     def copy(self) -> State:
         return State(
             self.plan,

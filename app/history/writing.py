@@ -45,7 +45,6 @@ class Writing:
         self._stopping = stopping
         self._wake = wake
         self.running: dict[str, Running] = {}
-        self.rows = 0
         #: Steps taken from the fetcher whose bytes are not given back yet.
         self._taken: list[Fetched] = []
 
@@ -143,10 +142,10 @@ class Writing:
         for _, step in hand:
             if step is not None:
                 self._give_back(step)
-                self.rows += len(step.rows)
         complete = []
         for topic, draft in drafts.items():
-            running = self.running[topic]
+            running, before = self.running[topic], self.running[topic].writer.state
+            self._deps.counts.committed(running.fetch.name, draft.rows - before.rows, draft.bytes_since(before))
             running.writer.state = draft
             if running.writer.finishes(draft):
                 logger.info("%s: complete, %d rows", topic, draft.rows)

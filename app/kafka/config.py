@@ -8,6 +8,7 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from app.errors import SettingError
+from app.kafka.counts import client_error
 from app.settings import Settings
 
 #: The largest message on ``requests``; control records hold a whole request and what is said about it.
@@ -21,8 +22,9 @@ def client_config(settings: Settings) -> dict[str, Any]:
         "bootstrap.servers": settings.kafka_bootstrap_servers,
         "security.protocol": settings.kafka_security_protocol,
         "client.id": settings.app_id,
-        # One line from us when the brokers are away is enough; librdkafka would write one a second.
-        "log_level": 3,
+        # One line from us when the brokers are away is enough; librdkafka would write one a second, past our log.
+        "log_level": 2,
+        "error_cb": client_error,
         "socket.keepalive.enable": True,
         "reconnect.backoff.max.ms": 2000,
     }

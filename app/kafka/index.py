@@ -88,6 +88,12 @@ class Index(LogIndex):
 
     # --- what the coordinator asks ---------------------------------------------------------------
 
+    @property
+    def sizes(self) -> dict[str, int]:
+        """How much is known: backtests, and series, whoever's."""
+        with self._lock:
+            return {"backtests": len(self._backtests), "series": len(self._entries)}
+
     def backtest(self, backtest_id: str) -> BacktestRecord | None:
         return self._backtests.get(backtest_id)
 

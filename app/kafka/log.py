@@ -85,12 +85,16 @@ class LogFollower:
         *,
         start: Mapping[tuple[str, int], int] | None = None,
         on_idle: Callable[[], None] | None = None,
+        measured: bool = False,
     ) -> None:
+        """``measured``: keep ``behind`` up to date."""
         self._settings = settings
         self._partitions = list(partitions)
         self._apply = apply
         self._on_idle = on_idle
         self._start = dict(start or {})
+        self._measured = measured
+        self._ends: dict[tuple[str, int], int] = {}
         self._position: dict[tuple[str, int], int] = {}
         self._moved = threading.Condition()
         self._stop = threading.Event()
@@ -110,6 +114,11 @@ class LogFollower:
         self._stop.set()
         if self._thread.is_alive() and self._thread is not threading.current_thread():
             self._thread.join(10)
+
+    @property
+    def behind(self) -> int:
+        """Offsets between what has been applied and the ends of the logs as of the last fetch, if that is measured."""
+        return sum(max(0, end - self._position.get(key, end)) for key, end in list(self._ends.items()))
 
     def ends(self, partitions: Iterable[tuple[str, int]] | None = None) -> dict[tuple[str, int], int]:
         """The end of each partition for a read_committed reader. Raises ``LogError``."""
@@ -179,6 +188,8 @@ class LogFollower:
             # would wait for all 500.
             first = consumer.poll(0.5)
             messages = [] if first is None else [first, *consumer.consume(500, 0)]
+            if self._measured:
+                self._measure(consumer)
             for message in messages:
                 error = message.error()
                 key = (message.topic(), message.partition())
@@ -200,6 +211,12 @@ class LogFollower:
                 self._moved.notify_all()
             if self._on_idle is not None:
                 self._on_idle()
+
+    def _measure(self, consumer: Consumer) -> None:
+        for topic, partition in self._partitions:
+            known = consumer.get_watermark_offsets(TopicPartition(topic, partition), cached=True)
+            if known is not None and known[1] >= 0:
+                self._ends[topic, partition] = known[1]
 
     def _apply_one(self, record: Record) -> None:
         try:

@@ -19,6 +19,7 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 
 from app.errors import Fenced, LogError, TransactionAborted
 from app.kafka.config import MAX_MESSAGE_BYTES, client_config
+from app.kafka.counts import COMMIT_SECONDS, FENCES, TRANSACTIONS, client_error
 from app.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -42,6 +43,7 @@ class TransactionalWriter:
         """``linger_ms``: how long a record waits for company; for who does not commit at once."""
         self.transactional_id = transactional_id
         self._fatal: str | None = None
+        self._finished = False
         self._on_stall: Callable[[], None] = lambda: None
         self._failed: dict[str, str] = {}
         self._written: dict[tuple[str, int], int] = {}
@@ -152,11 +154,14 @@ class TransactionalWriter:
         A commit that times out is repeated: its outcome is open until the broker has answered, and a new
         transaction before that could write the same rows twice.
         """
-        deadline = time.monotonic() + timeout + TRANSACTION_TIMEOUT
+        begun = time.monotonic()
+        deadline = begun + timeout + TRANSACTION_TIMEOUT
         while True:
             try:
                 with self._translated("commit"):
                     self._producer.commit_transaction(timeout)
+                TRANSACTIONS.add("committed")
+                COMMIT_SECONDS.take(time.monotonic() - begun)
                 return
             except _Again:
                 if time.monotonic() > deadline:
@@ -167,6 +172,7 @@ class TransactionalWriter:
         """Throw away everything since ``begin``."""
         with self._translated("abort"):
             self._producer.abort_transaction(timeout)
+        TRANSACTIONS.add("aborted")
 
     def close(self) -> None:
         """Let go of the id and of the threads. What is uncommitted is left to the broker to abort."""
@@ -227,6 +233,7 @@ class TransactionalWriter:
         return delivered
 
     def _on_error(self, error: KafkaError) -> None:
+        client_error(error)
         if error.fatal():
             self._fatal = _reason(error)
 
@@ -238,6 +245,9 @@ class TransactionalWriter:
             error = exception.args[0]
             message = f"{self.transactional_id} could not {what}: {error.str()}"
             if error.fatal() or error.code() in _FENCES:
+                if not self._finished:
+                    self._finished = True
+                    FENCES.add()
                 raise Fenced(message) from None
             if error.txn_requires_abort():
                 raise TransactionAborted(message) from None

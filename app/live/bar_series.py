@@ -171,6 +171,7 @@ class BarSeries(Series):
             stamps = new.timestamps.tolist() + [stamp for stamp, _ in other]
             repair.told = True
             repair.gap = replace(repair.gap, begin=min(stamps) - 1000, end=max(stamps) + self._seconds * 1_000_000)
+            draft.gaps.append(("opened", repair.gap))
         elif repair.suspected is not None and len(new):
             end = int(new.timestamps.max()) + self._seconds * 1_000_000
             repair.gap = replace(repair.gap, end=max(end, repair.gap.end))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from app.domain.live import Gap
 from app.kafka.writer import Mark, TransactionalWriter
 
 Record = tuple[str, bytes, bytes | None]
@@ -40,6 +41,8 @@ class Draft:
     #: Records that need the offsets of rows.
     late_records: list[Callable[[], Record]] = field(default_factory=list)
     count: int = 0
+    #: Gaps that are told of for the first or the last time: ``opened``, ``closed`` or ``failed``.
+    gaps: list[tuple[str, Gap]] = field(default_factory=list)
     #: When the first of its frames arrived, a monotonic clock's seconds.
     arrived: float | None = None
 
@@ -59,6 +62,12 @@ class Draft:
 
     def record(self, topic: str, key: str, value: bytes | None) -> None:
         self.records.append((topic, key.encode(), value))
+
+    def sizes(self) -> Iterator[tuple[str, int, int]]:
+        """Topic, rows, and bytes of their messages."""
+        for topic, rows in self.rows.items():
+            for block in rows.blocks:
+                yield topic, len(block.messages), sum(map(len, block.messages))
 
     def write(self, writer: TransactionalWriter) -> None:
         """Write everything into the open transaction. Raises what the writer does."""

@@ -16,7 +16,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.domain.retry import Attempt, again
+from app.domain.rows import Rows
 from app.errors import PlatformError, ProviderError
+from app.provider import Observer
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +42,9 @@ class Stopped(PlatformError):
 class Healer:
     """``submit`` and ``results`` belong to the owner's thread."""
 
-    def __init__(self, workers: int) -> None:
+    def __init__(self, workers: int, observer: Observer | None = None) -> None:
+        """``observer`` is told of what ``patiently`` asks."""
+        self._observer = observer or Observer()
         self._jobs: queue.PriorityQueue[tuple[int, int, Any, Job]] = queue.PriorityQueue()
         self._order = itertools.count()
         self._results: queue.Queue[Any] = queue.Queue(_WAITING)
@@ -63,6 +67,11 @@ class Healer:
         """Do a job; should it fail, there is a ``Failed`` with its label among the results."""
         self._jobs.put((priority, next(self._order), label, job))
 
+    @property
+    def waiting(self) -> int:
+        """Jobs that are not begun."""
+        return self._jobs.qsize()
+
     def results(self) -> list[Any]:
         """What has been yielded since the last call."""
         found: list[Any] = []
@@ -83,13 +92,19 @@ class Healer:
         attempt = Attempt()
         while True:
             self.check()
+            begun = time.monotonic()
             try:
-                return ask()
+                found = ask()
             except ProviderError as error:
+                self._observer.fetched(time.monotonic() - begun, 0, error)
                 retry, delay = again(attempt, error, time.monotonic(), wait)
                 if not retry:
                     raise
+                self._observer.retried(error)
                 self._stopped.wait(delay)
+            else:
+                self._observer.fetched(time.monotonic() - begun, len(found) if isinstance(found, Rows) else 0, None)
+                return found
 
     def _run(self) -> None:
         while not self._stopped.is_set():

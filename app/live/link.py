@@ -146,6 +146,11 @@ class Link:
         """How many of these are subscribed."""
         return sum(self._state.get(key) is KeyState.ON for key in keys)
 
+    def states(self) -> dict[str, int]:
+        """How many subscriptions are in each state."""
+        counted = Counter(self._state.values())
+        return {state.name.lower(): counted[state] for state in KeyState}
+
     def word(self, keys: Iterable[StreamKey]) -> str | None:
         """What the provider said of the first of these that is not subscribed."""
         return next((self._words[key] for key in keys if key in self._words), None)

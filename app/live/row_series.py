@@ -149,6 +149,7 @@ class RowSeries(Series):
             # What was only suspected has a begin and an end of its own.
             repair.told = True
             repair.gap = replace(repair.gap, begin=begin, end=end)
+            draft.gaps.append(("opened", repair.gap))
         elif repair.gap.why == "silent":
             repair.gap = replace(repair.gap, begin=min(begin, repair.gap.begin), end=max(end, repair.gap.end))
         repair.gap = replace(repair.gap, rows=repair.gap.rows + len(rows))

@@ -292,6 +292,7 @@ class Series:
         self.repairs[gap.id] = repair
         if draft is not None:
             draft.record(GAPS, self.topic, gap.encode())
+            draft.gaps.append(("opened", gap))
         return repair
 
     def asked_for(self, gap: Gap) -> Gap:
@@ -316,6 +317,7 @@ class Series:
         if repair.told:
             # Its offsets are known with the rows of the same transaction.
             draft.late_records.append(lambda: (GAPS, self.topic.encode(), repair.gap.encode()))
+            draft.gaps.append((repair.gap.state, repair.gap))
         del self.repairs[repair.gap.id]
         begins = [one.gap.end for one in self.repairs.values() if one.gap.why == "start"]
         if repair.gap.why == "start" and (not begins or min(begins) > repair.gap.begin):

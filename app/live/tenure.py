@@ -61,7 +61,7 @@ class Tenure:
         self._link = Link(deps.stream)
         self._reader = deps.stream.reader()
         self._router = Router(deps.frames)
-        self._healer = Healer(HEALERS)
+        self._healer = Healer(HEALERS, deps.observer)
         #: What asks no provider must not wait behind one that is away.
         self._hands = Healer(1)
         jobs = Jobs(deps.settings, deps.topics, deps.provider, self._healer, deps.settings.theta_wait)
@@ -88,7 +88,7 @@ class Tenure:
             self._link.close()
             self._hands.stop()
             self._healer.stop()
-            self._deps.stats.connected = False
+            self._deps.stats.let_go()
 
     def _recover(self) -> None:
         """Take up what the former owner recorded."""
@@ -162,7 +162,7 @@ class Tenure:
                 # One wrong stamp must not end the bars of an hour; a replay is in the past anyway.
                 latest = min(_latest(events), time.time_ns() // 1000 + _SKEW)
                 self._clock.advance(latest, len(events), now)
-                self._deps.stats.events += len(events)
+                self._deps.stats.events.add(events.asset, events.what, by=len(events))
                 self._router.route(events, draft)
 
     def _lost(self, why: str, draft: Draft) -> None:
@@ -204,9 +204,11 @@ class Tenure:
             if self._state.clock != self._clock.latest:
                 self._say(self._state.state, draft, self._state.reason, again=True)
             self._chores.trim(self._book.trim_points())
+            stats = self._deps.stats
+            stats.subscriptions, stats.jobs = self._link.states(), self._healer.waiting + self._hands.waiting
         else:
             self._book.tell_changes(self._lag_ms, draft)
-        self._deps.stats.gaps_open = sum(len(one.repairs) for one in self._book.watched)
+        self._deps.stats.clock = self._clock.latest
 
     def _say(self, state: str, draft: Draft, reason: str | None = None, *, again: bool = False) -> None:
         """Record the feed's state, if it is another one."""
@@ -233,11 +235,11 @@ class Tenure:
         else:
             raise LogError(f"a transaction was aborted {_RETRIES + 1} times in a row")
         stats = self._deps.stats
-        stats.rows += draft.count
-        stats.commits += 1
         if draft.arrived is not None and draft.count:
-            stats.lag_seconds = time.monotonic() - draft.arrived
-            self._lag_ms = stats.lag_seconds * 1000
+            lag = time.monotonic() - draft.arrived
+            stats.lag.take(lag)
+            self._lag_ms = lag * 1000
+        stats.committed(draft, {topic: one.name for topic in draft.rows if (one := self._book.series.get(topic))})
 
     def _check_topics(self, draft: Draft) -> None:
         there = self._deps.topics.existing(draft.rows)

@@ -1,77 +1,87 @@
-"""Prometheus metrics of a role. No label ever holds an id or a symbol."""
+"""Prometheus metrics of a role: the names of the table, and what is told under each when they are scraped."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
 
 from aiohttp import web
 from faust.web import View
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.gc_collector import GCCollector
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
-from app.errors import ProviderError
-from app.history.fetch import Observer
+from app.settings import Role
+from app.tally import Kinds, Spread, Tally
+from app.web.metric_table import LIBRARY, Described, exported
 
 #: The classic text format, version and all, as every Prometheus understands it.
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+#: One value, values by the labels' values, or what is counted elsewhere.
+Source = Callable[[], float] | Callable[[], Mapping[Kinds, float]] | Tally | Spread
 
 
-class _Read(Collector):
-    """Values that live elsewhere and are read at each scrape."""
-
-    def __init__(self) -> None:
-        self.sources: list[tuple[str, str, bool, Callable[[], float]]] = []
-
-    def collect(self) -> Iterable[Metric]:
-        for name, doc, counts, read in self.sources:
-            kind = CounterMetricFamily if counts else GaugeMetricFamily
-            yield kind(name, doc, value=read())
-
-
-class Metrics(Observer):
+class Metrics(Collector):
     """The metrics of one process."""
 
-    def __init__(self) -> None:
-        self.registry = CollectorRegistry()
-        ProcessCollector(registry=self.registry)
-        GCCollector(registry=self.registry)
-        self._read = _Read()
-        self.registry.register(self._read)
-        self._requests = Counter(
-            "fdp_provider_requests", "Requests to the data provider, by outcome.", ["outcome"], registry=self.registry
-        )
-        self._seconds = Histogram(
-            "fdp_provider_request_seconds",
-            "Seconds from asking the provider to parsed rows.",
-            registry=self.registry,
-            buckets=(0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300),
-        )
-        self._rows = Counter("fdp_provider_rows", "Rows that the provider sent.", registry=self.registry)
+    def __init__(self, role: Role) -> None:
+        self.role = role
+        self._described = {one.name: one for one in exported(role) if one not in LIBRARY}
+        self._sources: dict[str, Source] = {}
+        self._registry = CollectorRegistry()
+        ProcessCollector(registry=self._registry)
+        GCCollector(registry=self._registry)
+        self._registry.register(self)
 
-    def gauge(self, name: str, doc: str, read: Callable[[], float]) -> None:
-        """A value that is read at each scrape."""
-        self._read.sources.append((name, doc, False, read))
+    def tell(self, name: str, source: Source) -> None:
+        """From now on ``source`` is what is told under a name of the table."""
+        if name not in self._described or name in self._sources:
+            raise ValueError(f"{name} is no metric of {self.role}, or told already; see app.web.metric_table")
+        self._sources[name] = source
 
-    def counter(self, name: str, doc: str, read: Callable[[], float]) -> None:
-        """A count that only grows, read at each scrape."""
-        self._read.sources.append((name, doc, True, read))
+    @property
+    def untold(self) -> set[str]:
+        """Names of the table under which nothing is told."""
+        return self._described.keys() - self._sources.keys()
 
-    def fetched(self, seconds: float, rows: int, error: ProviderError | None) -> None:
-        outcome = "ok" if error is None else str(error.status) if error.status not in (0, 200) else type(error).__name__
-        self._requests.labels(outcome).inc()
-        self._seconds.observe(seconds)
-        self._rows.inc(rows)
+    def describe(self) -> Iterable[Metric]:
+        """Nothing, so that registering reads no source."""
+        return ()
+
+    def collect(self) -> Iterable[Metric]:
+        for name, source in self._sources.items():
+            yield _family(self._described[name], source)
+
+    def text(self) -> bytes:
+        """All of them in Prometheus' text format."""
+        return generate_latest(self._registry)
 
     def view(self) -> type[View]:
-        registry = self.registry
+        scrape = self.text
 
         class Scrape(View):
             """All metrics in Prometheus' text format."""
 
             async def get(self, request: web.Request) -> web.Response:
-                return web.Response(body=generate_latest(registry), headers={"Content-Type": CONTENT_TYPE})
+                # Some sources wait for a lock.
+                return web.Response(body=await asyncio.to_thread(scrape), headers={"Content-Type": CONTENT_TYPE})
 
         return Scrape
+
+
+def _family(one: Described, source: Source) -> Metric:
+    if isinstance(source, Spread):
+        spread = HistogramMetricFamily(one.name, one.meaning, labels=one.labels)
+        bounds = [*map(str, source.bounds), "+Inf"]
+        for kinds, (counts, total) in source.read().items():
+            spread.add_metric(list(kinds), list(zip(bounds, counts, strict=True)), total)
+        return spread
+    found = source.read() if isinstance(source, Tally) else source()
+    family = (CounterMetricFamily if one.kind == "counter" else GaugeMetricFamily)(
+        one.name, one.meaning, labels=one.labels
+    )
+    for kinds, value in (found if isinstance(found, Mapping) else {(): found}).items():
+        family.add_metric(list(kinds), value)
+    return family

@@ -347,8 +347,8 @@ def test_a_backtest_until_today_is_fetched_as_far_as_it_is_over(platform: Platfo
 def test_what_stands_is_counted(platform: Platform, ticker: str) -> None:
     def count() -> float:
         lines = platform.http.get("/metrics").text.splitlines()
-        (line,) = [line for line in lines if line.startswith("fdp_live_series ")]
-        assert any(line.startswith("fdp_live_gaps_open ") for line in lines)
+        (line,) = [line for line in lines if line.startswith("fdp_coordinator_live_topics ")]
+        assert any(line.startswith("fdp_coordinator_live_gaps_open ") for line in lines)
         return float(line.split()[1])
 
     before = count()

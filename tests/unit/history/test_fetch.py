@@ -20,7 +20,8 @@ from app.errors import (
     ProviderRefused,
     ProviderUnavailable,
 )
-from app.history.fetch import Fetcher, Observer
+from app.history.fetch import Fetcher
+from app.provider import Observer
 from tests.unit.history.fetching import (
     CHUNK_BYTES,
     CHUNK_ROWS,
@@ -143,10 +144,15 @@ def test_whoever_waits_is_told_of_every_chunk_and_of_the_failure(
 def test_the_observer_is_told_of_each_request(make: Callable[..., Fetcher], provider: FakeProvider) -> None:
     seen: list[tuple[int, ProviderError | None]] = []
 
+    retried: list[ProviderError] = []
+
     class Listener(Observer):
         def fetched(self, seconds: float, rows: int, error: ProviderError | None) -> None:
             assert seconds >= 0
             seen.append((rows, error))
+
+        def retried(self, error: ProviderError) -> None:
+            retried.append(error)
 
     error = ProviderGlitch("once")
     provider.script["A", 0] = [error]
@@ -158,6 +164,21 @@ def test_the_observer_is_told_of_each_request(make: Callable[..., Fetcher], prov
 
     # The rows are those that came, before the empty ones are dropped.
     assert seen == [(0, error), (3, None)]
+    assert retried == [error]
+
+
+def test_what_waits_can_be_looked_at(make: Callable[..., Fetcher], provider: FakeProvider) -> None:
+    provider.gate.clear()
+    fetcher, series = make(), series_of("A", 3)
+    fetcher.add(series)
+    assert (fetcher.depths().steps, fetcher.depths().retries) == (0, 0)
+    fetcher.start()
+    wait_until(lambda: fetcher.in_flight > 0, "a request under way")
+    provider.gate.set()
+    wait_until(lambda: fetcher.depths().steps > 0, "a step that is there")
+    for _ in range(3):
+        take(fetcher, series)
+    assert (fetcher.depths().chunks, fetcher.depths().steps) == (0, 0)
 
 
 # --- the budget -------------------------------------------------------------------------------------------
