@@ -8,14 +8,15 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import get_args
 
-from app.domain.decide import Decision
+from app.domain.decide import Decision, Instructed
+from app.domain.instructions import INSTRUCTIONS
 from app.domain.records import BacktestRecord, Checkpoint
 from app.domain.status import BacktestState, backtest_state
 from app.kafka.log import Record
 from app.tally import Spread, Tally
 
-#: The kinds of decisions: the classes' names in lower case.
-KINDS = tuple(kind.__name__.lower() for kind in get_args(Decision))
+#: The kinds of decisions: the classes' names in lower case, and of instructions which one it was.
+KINDS = (*(kind.__name__.lower() for kind in get_args(Decision) if kind is not Instructed), *INSTRUCTIONS)
 STATES: tuple[BacktestState, ...] = get_args(BacktestState)
 #: Seconds for which the states of all backtests are not computed anew.
 _FRESH = 10.0
@@ -32,7 +33,7 @@ class Counts:
         """These count now."""
         now = time.time()
         for record, decision in decisions:
-            self.decided.add(type(decision).__name__.lower())
+            self.decided.add(decision.what if isinstance(decision, Instructed) else type(decision).__name__.lower())
             self.seconds.take(max(0.0, now - record.timestamp / 1000))
 
 

@@ -23,11 +23,16 @@ def status(platform: Platform, backtest_id: str) -> dict[str, Any]:
     return found
 
 
+def rows(platform: Platform, backtest_id: str) -> int:
+    """Rows so far; none while it has not been decided on."""
+    return int(status(platform, backtest_id).get("progress", {}).get("rows", 0))
+
+
 def begun(platform: Platform, **work: Any) -> str:
     """A slow backtest of which some rows are written."""
     platform.simulator.set_faults([SLOW])
     name = platform.ask(**(work or WORK))
-    until("rows", lambda: status(platform, name)["progress"]["rows"] > 0)
+    until("rows", lambda: rows(platform, name) > 0)
     return name
 
 
@@ -103,7 +108,7 @@ def test_a_cancellation_that_meets_a_retry_at_its_start_holds(platform: Platform
 def test_a_cancellation_leaves_those_alone_that_share_its_transactions(platform: Platform) -> None:
     platform.simulator.set_faults([SLOW])
     names = [platform.ask(**WORK) for _ in range(2)]
-    until("rows of both", lambda: all(status(platform, name)["progress"]["rows"] for name in names))
+    until("rows of both", lambda: all(rows(platform, name) for name in names))
     platform.http.delete(f"/backtests/{names[0]}")
     assert platform.finished(names[0])["state"] == "cancelled"
     platform.simulator.set_faults([])
