@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from operator import methodcaller
 
 from confluent_kafka import (
     OFFSET_BEGINNING,
@@ -41,6 +42,11 @@ _NO_LEADER = (
     KafkaError.UNKNOWN_LEADER_EPOCH,
     KafkaError._TIMED_OUT,
 )
+
+
+#: confluent-kafka gives a result with an error set for a name that is not UTF-8. The interpreter notices in a call
+#: that it has not specialised, which this one never is; after many plain ones the error would come out anywhere.
+_ask_headers = methodcaller("headers")
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,7 +287,7 @@ def _record(message: Message) -> Record:
 
 def _headers(message: Message) -> tuple[tuple[str, bytes | None], ...]:
     try:
-        return tuple(message.headers() or ())
+        return tuple(_ask_headers(message) or ())
     except (SystemError, UnicodeDecodeError):
         # Kafka takes any bytes for a header's name, confluent-kafka only UTF-8.
         return (("headers_unreadable", b"a header's name is not UTF-8"),)
