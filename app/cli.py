@@ -11,6 +11,7 @@ from typing import Annotated, NoReturn
 import typer
 from rich.console import Console
 
+from app.commands.dlq import dlq
 from app.commands.plan import plan
 from app.errors import PlatformError, SettingError
 from app.settings import Role, load
@@ -80,6 +81,7 @@ def simulator(context: typer.Context) -> None:
 
 
 cli.command()(plan)
+cli.add_typer(dlq, name="dlq")
 
 
 def main() -> NoReturn:

@@ -155,3 +155,13 @@ def test_a_header_whose_name_is_not_utf8_stops_nobody(platform: Platform) -> Non
     assert dict(letter.headers())["headers_unreadable"]
     assert platform.run(tickers=["GE"], interval="1h", **DAY)["state"] == "complete"
     assert platform.pids() == pids
+
+
+@pytest.mark.parametrize(("count", "dropped"), [(90_000, b"90000"), (200_000, None)])
+def test_a_message_of_very_many_headers_is_a_dead_letter_too(
+    platform: Platform, count: int, dropped: bytes | None
+) -> None:
+    # Of more than 100,000 the client library reads none.
+    offset = produce_raw(platform.kafka, "requests", b"rubbish", headers=((b"h", None),) * count, compressed=True)
+    assert dict(dead_letter(platform, offset).headers()).get("headers_dropped") == dropped
+    assert platform.run(tickers=["GE"], interval="1h", **DAY)["state"] == "complete"

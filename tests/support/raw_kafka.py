@@ -5,6 +5,7 @@ One Produce request (version 3) with one record batch (version 2), written by ha
 
 from __future__ import annotations
 
+import gzip
 import socket
 import struct
 import time
@@ -15,12 +16,18 @@ Header = tuple[bytes, bytes | None]
 
 
 def produce_raw(
-    bootstrap: str, topic: str, value: bytes | None, *, key: bytes | None = None, headers: tuple[Header, ...] = ()
+    bootstrap: str,
+    topic: str,
+    value: bytes | None,
+    *,
+    key: bytes | None = None,
+    headers: tuple[Header, ...] = (),
+    compressed: bool = False,
 ) -> int:
     """Publish to partition 0 of a topic whose leader is the bootstrap broker, acks=all; the record's offset."""
     record = b"\x00" + _varint(0) + _varint(0) + _bytes(key) + _bytes(value) + _varint(len(headers))
     record += b"".join(_bytes(name) + _bytes(content) for name, content in headers)
-    batch = _batch(_varint(len(record)) + record)
+    batch = _batch(_varint(len(record)) + record, compressed)
     name = topic.encode()
     # No transactional id, acks of all, ten seconds, one topic with one partition.
     body = struct.pack(">hhii", -1, -1, 10_000, 1) + struct.pack(">h", len(name)) + name
@@ -38,10 +45,12 @@ def produce_raw(
     return int(offset)
 
 
-def _batch(records: bytes) -> bytes:
+def _batch(records: bytes, compressed: bool) -> bytes:
+    if compressed:
+        records = gzip.compress(records)
     now = int(time.time() * 1000)
-    # Attributes, last offset delta, first and last time stamp, no producer id, epoch or sequence, one record.
-    checked = struct.pack(">hiqqqhii", 0, 0, now, now, -1, -1, -1, 1) + records
+    # Attributes (1: gzip), last offset delta, first and last time stamp, no producer id, epoch or sequence, one record.
+    checked = struct.pack(">hiqqqhii", int(compressed), 0, now, now, -1, -1, -1, 1) + records
     tail = struct.pack(">ibI", -1, 2, calc_crc32c(checked)) + checked
     return struct.pack(">qi", 0, len(tail)) + tail
 
