@@ -25,6 +25,7 @@ from agents.series import series_agent
 from app.avro.encode import frame
 from app.avro.registry import SchemaRegistry, register_all
 from app.coordinator.decider import Decider
+from app.coordinator.orphans import OrphanWatch, look
 from app.domain.schema import RECORDS
 from app.errors import LogError, SettingError
 from app.history.fetch import Fetcher
@@ -47,6 +48,7 @@ from app.web.front import Front
 from app.web.health import Health, probes
 from app.web.metrics import Metrics
 from app.web.problems import bearer, problems
+from app.web.topics import topic_routes
 from app.web.views import routes
 
 logger = logging.getLogger(__name__)
@@ -182,9 +184,15 @@ def _coordinator(
     metrics.gauge("fdp_backtests", "Backtests known.", lambda: len(index.backtests()))
     metrics.gauge("fdp_live_series", "Live topics that are subscribed to.", lambda: len(live.subscriptions()))
     metrics.gauge("fdp_live_gaps_open", "Gaps of live topics that are open.", lambda: len(live.open_gaps()))
+    topics = Topics(settings)
+    orphans = OrphanWatch(lambda: look(topics, index, live))
+    app.starters.append(orphans.start)
+    # Before the indexes, which it waits for.
+    app.stoppers.insert(0, (orphans.stop,))
+    metrics.gauge("fdp_orphaned_topics", "Data topics of which no series is known.", lambda: orphans.count)
     provider = provider_of(settings, _PLAN_CONNECTIONS)
     app.stoppers.append((provider.close,))
-    return routes(Front(index, live, Changes(index, live), publish, provider, settings.slots))
+    return topic_routes(orphans) | routes(Front(index, live, Changes(index, live), publish, provider, settings.slots))
 
 
 def _history(

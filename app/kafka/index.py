@@ -147,6 +147,11 @@ class Index:
         with self._lock:
             return sorted(self._backtests.values(), key=lambda record: record.run, reverse=True)
 
+    def is_series(self, topic: str) -> bool:
+        """Whether a series of this topic is known, whatever its state."""
+        entry = self._entries.get(topic)
+        return entry is not None and entry.record is not None
+
     def checkpoint(self, topic: str, run: int) -> Checkpoint | None:
         """How far a series of a run is; None before its owner has written anything."""
         entry = self._entries.get(topic)
