@@ -7,6 +7,8 @@ from typing import Any
 
 import orjson
 from aiohttp import web
+from aiohttp.http_exceptions import PayloadEncodingError
+from aiohttp.web_protocol import RequestPayloadError
 
 from app.domain.checking import parse_request
 from app.domain.fields import too_deep
@@ -31,7 +33,11 @@ async def read_backtest(request: web.Request, asset: Asset | None = None) -> Bac
 async def read_json(request: web.Request) -> Any:
     """The body as JSON. Raises HTTP 400 when it is none, 413 when it is too large, ``InvalidRequest`` when it is nested
     deeper than any request is."""
-    content = await request.read()
+    try:
+        content = await request.read()
+    except (RequestPayloadError, PayloadEncodingError) as error:
+        # Chunks, or a compression, that are not what the headers say.
+        raise web.HTTPBadRequest(text=f"the body cannot be read: {error}") from None
     try:
         body = orjson.loads(content)
     except orjson.JSONDecodeError as error:
