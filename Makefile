@@ -13,7 +13,7 @@ test: $(READY)  ## all tests, on an embedded broker and registry
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 chaos: $(READY)  ## what breaks, broken more often than in the tests; some minutes
-	CHAOS=full $(BIN)/python -m pytest tests/chaos -s
+	CHAOS=full $(BIN)/python -m pytest tests/chaos tests/integration/test_fuzz.py tests/unit/theta/test_noise.py -s
 
 lint: $(READY)  ## style, types, one-way layers
 	$(BIN)/ruff check .

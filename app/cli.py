@@ -11,6 +11,8 @@ from typing import Annotated, NoReturn
 import typer
 from rich.console import Console
 
+from app.commands.dlq import dlq
+from app.commands.orphans import orphans
 from app.commands.plan import plan
 from app.errors import PlatformError, SettingError
 from app.settings import Role, load
@@ -80,6 +82,8 @@ def simulator(context: typer.Context) -> None:
 
 
 cli.command()(plan)
+cli.command()(orphans)
+cli.add_typer(dlq, name="dlq")
 
 
 def main() -> NoReturn:

@@ -33,7 +33,7 @@ from typing import Literal
 
 Patience = Literal["none", "few", "wait"]
 #: A request can be wrong ten thousand times over and quote a megabyte each time; what is said of it stays short.
-_PROBLEMS, _LONGEST = 100, 400
+MOST_PROBLEMS, _LONGEST = 100, 400
 
 
 class PlatformError(Exception):
@@ -87,7 +87,7 @@ class InvalidRequest(PlatformError):
     """What was asked cannot be done. ``problems`` has one entry per field at fault, at most a hundred."""
 
     def __init__(self, problems: list[FieldProblem]) -> None:
-        problems = problems[:_PROBLEMS]
+        problems = problems[:MOST_PROBLEMS]
         super().__init__("; ".join(f"{p.field}: {p.message}" if p.field else p.message for p in problems))
         self.problems = problems
 

@@ -25,13 +25,14 @@ from agents.series import series_agent
 from app.avro.encode import frame
 from app.avro.registry import SchemaRegistry, register_all
 from app.coordinator.decider import Decider
+from app.coordinator.orphans import OrphanWatch, look
 from app.domain.schema import RECORDS
 from app.errors import LogError, SettingError
 from app.history.fetch import Fetcher
 from app.history.handover import Handovers
 from app.history.runner import Runner
 from app.history.running import Deps
-from app.kafka import assignor
+from app.kafka import assignor, unpacking
 from app.kafka.config import MAX_MESSAGE_BYTES, check_brokers
 from app.kafka.index import Index
 from app.kafka.live_index import LiveIndex
@@ -49,6 +50,7 @@ from app.web.front import Front
 from app.web.health import Health, probes
 from app.web.metrics import Metrics
 from app.web.problems import bearer, problems
+from app.web.topics import topic_routes
 from app.web.traffic import Traffic
 from app.web.views import routes
 
@@ -99,6 +101,7 @@ def create_app(settings: Settings, role: Role) -> RoleApp:
     partitions, schema_ids = preflight(settings)
     _check_port(settings, role)
     assignor.install()
+    unpacking.install()
     metrics = Metrics(role)
     traffic = Traffic()
     health = Health(role, settings.fdp_instance)
@@ -184,10 +187,15 @@ def _coordinator(
     health.checks["index"] = lambda: _reading(index)
     health.checks["live_index"] = lambda: _reading(live)
     health.checks["decider"] = lambda: None if decider.alive else "nothing decides on requests"
-    measured.coordinator(metrics, decider, index, live)
+    topics = Topics(settings)
+    orphans = OrphanWatch(lambda: look(topics, index, live))
+    app.starters.append(orphans.start)
+    # Before the indexes, which it waits for.
+    app.stoppers.insert(0, (orphans.stop,))
+    measured.coordinator(metrics, decider, index, live, orphans)
     provider = provider_of(settings, _PLAN_CONNECTIONS)
     app.stoppers.append((provider.close,))
-    return routes(Front(index, live, Changes(index, live), publish, provider, settings.slots))
+    return topic_routes(orphans) | routes(Front(index, live, Changes(index, live), publish, provider, settings.slots))
 
 
 def _history(

@@ -65,6 +65,8 @@ BACKTEST_REQUEST: dict[str, Any] = {
         _optional("retain_days", "int", "Days after which the topics expire; null: never."),
     ],
 }
+#: Parts of a schema that a message may be written with; the request's own has fifty.
+_MOST_PARTS = 1_000
 _READER = fastavro.parse_schema(BACKTEST_REQUEST)
 
 
@@ -73,8 +75,7 @@ def read_request(body: bytes, writer: dict[str, Any]) -> dict[str, Any]:
 
     Raises ``ValueError`` when the body is not one whole record of a compatible schema.
     """
-    if _counts_nothing(writer):
-        raise ValueError("its schema has items that take no bytes, of which a message can claim any number")
+    _check_schema(writer)
     stream = io.BytesIO(body)
     try:
         found = fastavro.schemaless_reader(stream, fastavro.parse_schema(writer), _READER)
@@ -87,6 +88,36 @@ def read_request(body: bytes, writer: dict[str, Any]) -> dict[str, Any]:
     plain = _plain(found)
     assert isinstance(plain, dict)
     return plain
+
+
+def _check_schema(schema: dict[str, Any]) -> None:
+    """Raise ``ValueError`` for a schema with which a short body keeps the reader busy for hours or ends the process."""
+    try:
+        if _counts_nothing(schema):
+            raise ValueError("its schema has items that take no bytes, of which a message can claim any number")
+        if _parts(schema, {}) > _MOST_PARTS:
+            raise ValueError(f"its schema has more than {_MOST_PARTS} parts, each where it is used")
+    except RecursionError:
+        raise ValueError("its schema is nested too deeply") from None
+
+
+def _parts(schema: Any, known: dict[str, int]) -> int:
+    """How many parts a reader goes through for one value; more than may be for a type that contains itself, for which
+    fastavro's reader goes as deep as the bytes say and overflows its stack. ``known``: of named types."""
+    match schema:
+        case str():
+            return known.get(schema.rpartition(".")[2], 1)
+        case list():
+            return 1 + sum(_parts(one, known) for one in schema)
+        case {"type": "record" | "error", "fields": list(fields)}:
+            name = str(schema.get("name")).rpartition(".")[2]
+            known[name] = _MOST_PARTS + 1
+            known[name] = 1 + sum(_parts(one.get("type"), known) for one in fields if isinstance(one, dict))
+            return known[name]
+        case dict():
+            return 1 + sum(_parts(schema.get(name), known) for name in ("type", "items", "values") if name in schema)
+        case _:
+            return 1
 
 
 def _counts_nothing(schema: Any) -> bool:

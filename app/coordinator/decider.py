@@ -13,12 +13,11 @@ import queue
 import threading
 from collections.abc import Callable, Iterable
 
-import orjson
-
 from app.avro.registry import SchemaRegistry
 from app.coordinator.counts import Counts
 from app.coordinator.decode import decode_message
 from app.coordinator.housekeeping import Housekeeping
+from app.domain.dead_letters import dead_letter
 from app.domain.decide import (
     Accepted,
     Decision,
@@ -45,10 +44,6 @@ from app.settings import Settings
 logger = logging.getLogger(__name__)
 
 _BATCH = 200
-_REASON_BYTES = 4_000
-#: A hundred problems, JSON-escaped, take up to 400 KB; with these the whole stays under the broker's limit.
-_HEADER_ROOM, _VALUE_ROOM = 500_000, 2_500_000
-Headers = list[tuple[str, bytes | None]]
 
 
 class Decider:
@@ -212,36 +207,6 @@ def _write_backtest(writer: TransactionalWriter, backtest: BacktestRecord) -> No
 def _write_live(writer: TransactionalWriter, live: Iterable[Subscription]) -> None:
     for one in live:
         writer.record(LIVE, one.topic.encode(), one.encode(), partition=0)
-
-
-def dead_letter(record: Record, error: InvalidRequest) -> tuple[bytes | None, bytes | None, Headers]:
-    """Key, value and headers of a message's dead letter: its own bytes and headers, why, and where it came from.
-
-    What the broker would not take, because a compressed message can be larger than its limit, is cut: then the
-    header ``truncated_from`` tells the length, and the whole of it lies at its source for 30 days. A dead letter
-    that cannot be written would stop all requests behind it.
-    """
-    key, value, own = record.key, record.value, list(record.headers)
-    ours = dead_letter_headers(record, error)
-    if sum(len(name) + len(part or b"") for name, part in own) > _HEADER_ROOM:
-        own = [("headers_dropped", str(len(own)).encode())]
-    if key is not None and len(key) > _HEADER_ROOM:
-        key, own = key[:_HEADER_ROOM], [*own, ("key_truncated_from", str(len(key)).encode())]
-    if value is not None and len(value) > _VALUE_ROOM:
-        value, own = value[:_VALUE_ROOM], [*own, ("truncated_from", str(len(value)).encode())]
-    return key, value, [*own, *ours]
-
-
-def dead_letter_headers(record: Record, error: InvalidRequest) -> Headers:
-    """Why a message is in the dead-letter queue and where it came from."""
-    return [
-        ("reason", str(error).encode()[:_REASON_BYTES]),
-        ("errors", orjson.dumps([problem.as_json() for problem in error.problems])),
-        ("source_topic", record.topic.encode()),
-        ("source_partition", str(record.partition).encode()),
-        ("source_offset", str(record.offset).encode()),
-        ("source_timestamp", str(record.timestamp).encode()),
-    ]
 
 
 def _put(inbox: queue.Queue[Record], record: Record, over: threading.Event) -> None:

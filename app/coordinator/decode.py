@@ -9,6 +9,7 @@ import orjson
 
 from app.avro.registry import SchemaRegistry
 from app.avro.request import read_request
+from app.domain.fields import too_deep
 from app.errors import InvalidRequest, RegistryError
 
 #: A registry that takes longer must not hold everybody's requests up.
@@ -31,6 +32,8 @@ def decode_message(value: bytes | None, registry: SchemaRegistry) -> Mapping[str
         raise InvalidRequest.of("", f"neither JSON nor Avro in Confluent framing: {error}") from None
     if not isinstance(body, dict):
         raise InvalidRequest.of("", "a request is a JSON object")
+    if too_deep(body):
+        raise InvalidRequest.of("", "nested deeper than any request is")
     return body
 
 

@@ -14,11 +14,13 @@ from app.domain import sessions
 from app.domain.contract_filter import ContractFilter
 from app.domain.schema import TICK, Interval, RecordType
 from app.domain.series import ROOT_RULE, SYMBOL_RULE, canonical_symbol, is_symbol_of
-from app.errors import FieldProblem, InvalidRequest
+from app.errors import MOST_PROBLEMS, FieldProblem, InvalidRequest
 
 #: Series that one request asks for at the most.
 MAX_SERIES = 10_000
 _RECENT = 8
+#: Levels of objects and lists, and letters of a field's name that is looked up.
+_DEEPEST, _LONGEST_NAME = 32, 64
 _TIME = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]")
 
 
@@ -28,7 +30,8 @@ class SeriesFields(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     asset: str
-    tickers: list[str] | None = None
+    #: Told of the first that is no text: three hundred thousand of them take seconds.
+    tickers: list[str] | None = Field(None, fail_fast=True)
     ticker: str | None = None
     root: str | None = None
     contracts: ContractFilter | None = None
@@ -45,6 +48,9 @@ class Check:
         self.problems: list[FieldProblem] = []
 
     def wrong(self, field: str, message: str, allowed: tuple[str, ...] | None = None) -> None:
+        if len(self.problems) >= MOST_PROBLEMS:
+            # A megabyte of them takes seconds, and nobody is told of more.
+            return
         problem = FieldProblem(field, message, allowed)
         # An option at the top level is looked at for each series, and wrong only once.
         if problem not in self.problems[-_RECENT:]:
@@ -134,7 +140,23 @@ def names_of(*models: type[BaseModel]) -> list[str]:
 def refused(error: ValidationError, known: Iterable[str], take: str = "", put: str = "") -> InvalidRequest:
     """What a model found wrong, in words. ``known`` are the fields there are; ``take`` is taken from the begin of
     each path, and ``put`` in its place."""
-    return InvalidRequest([_problem(one, list(known), take, put) for one in error.errors()])
+    names = list(known)
+    return InvalidRequest([_problem(one, names, take, put) for one in error.errors(include_url=False)[:MOST_PROBLEMS]])
+
+
+def too_deep(body: object) -> bool:
+    """Whether JSON is nested deeper than any request is: what looks into it as deep as it goes would not come back."""
+    level = [body]
+    for _ in range(_DEEPEST):
+        level = [
+            part
+            for one in level
+            if isinstance(one, dict | list)
+            for part in (one.values() if isinstance(one, dict) else one)
+        ]
+        if not level:
+            return False
+    return True
 
 
 def kind_of(value: object) -> str:
@@ -164,7 +186,7 @@ def _problem(error: Any, known: list[str], take: str, put: str) -> FieldProblem:
             message = "is required"
         case "extra_forbidden":
             message = "is not a field of a request"
-            near = difflib.get_close_matches(str(error["loc"][-1]), known, 1)
+            near = difflib.get_close_matches(str(error["loc"][-1])[:_LONGEST_NAME], known, 1)
             if near:
                 message += f"; did you mean {near[0]}?"
         case "model_type":

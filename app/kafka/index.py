@@ -118,6 +118,11 @@ class Index(LogIndex):
         entry = self._entries.get(topic)
         return entry.record.run if entry is not None and entry.record is not None else None
 
+    def is_series(self, topic: str) -> bool:
+        """Whether a series of this topic is known, whatever its state."""
+        entry = self._entries.get(topic)
+        return entry is not None and entry.record is not None
+
     def checkpoint(self, topic: str, run: int) -> Checkpoint | None:
         """How far a series of a run is; None before its owner has written anything."""
         progress = self._progress(topic, run)

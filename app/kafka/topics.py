@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from confluent_kafka import KafkaError, KafkaException, TopicCollection, TopicPartition
-from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
+from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType, TopicMetadata
 
 from app.errors import LogError
 from app.kafka.config import MAX_MESSAGE_BYTES, MAX_REQUEST_BYTES, client_config
@@ -176,15 +176,16 @@ class Topics:
                 if error.args[0].code() not in (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError.OFFSET_OUT_OF_RANGE):
                     raise LogError(f"topic {place.topic} could not be trimmed: {error.args[0].str()}") from None
 
+    def names(self) -> set[str]:
+        """All topics of the cluster, by one metadata request. Raises ``LogError``."""
+        return set(self._listed())
+
     def existing(self, names: Iterable[str]) -> set[str]:
         """Which of these topics are there. Asks for these alone: a cluster may hold ten thousand."""
         return set(self.ids(names))
 
     def partition_counts(self, names: Iterable[str]) -> dict[str, int]:
-        try:
-            listed = self._admin.list_topics(timeout=10).topics
-        except KafkaException as error:
-            raise LogError(f"the brokers do not answer: {error.args[0].str()}") from None
+        listed = self._listed()
         return {name: len(listed[name].partitions) for name in names if name in listed}
 
     def ids(self, names: Iterable[str]) -> dict[str, str]:
@@ -206,6 +207,12 @@ class Topics:
         resource = ConfigResource(ResourceType.TOPIC, name)
         (future,) = self._admin.describe_configs([resource]).values()
         return {key: entry.value for key, entry in future.result(10).items()}
+
+    def _listed(self) -> dict[str, TopicMetadata]:
+        try:
+            return dict(self._admin.list_topics(timeout=10).topics)
+        except KafkaException as error:
+            raise LogError(f"the brokers do not answer: {error.args[0].str()}") from None
 
     def _await(self, condition: Callable[[], bool], timeout: float, what: str) -> None:
         deadline = time.monotonic() + timeout

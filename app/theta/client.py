@@ -40,6 +40,8 @@ NO_DATA = 472
 CONNECT, FIRST_BYTE, STALL = 5.0, 300.0, 60.0
 #: Bytes of a refusal that are read; the vendor's are short.
 _REFUSAL = 4096
+#: Bytes of the terminal's word for its own state.
+_STATE = 100
 #: Bytes that a listing has at the most; the contracts of all roots on a day are some 60 MB.
 _LONGEST_LISTING = 1 << 27
 
@@ -144,10 +146,12 @@ class ThetaClient:
     def state(self) -> str:
         """See ``Provider.state``."""
         try:
-            response = self._http.get("/v3/terminal/mdds/status", timeout=2.0)
-        except (httpx.HTTPError, RuntimeError) as error:
+            with self._http.stream("GET", "/v3/terminal/mdds/status", timeout=2.0) as response:
+                # Whatever answers there: as little of it as a state is long, in whatever encoding it says it is.
+                words = _Body(response).read(_STATE)[:_STATE].decode("utf-8", "replace")
+        except (httpx.HTTPError, httpx.StreamError, RuntimeError) as error:
             return f"UNREACHABLE ({str(error) or type(error).__name__})"
-        return response.text.strip() if response.status_code == 200 else f"HTTP {response.status_code}"
+        return " ".join(words.split()) if response.status_code == 200 else f"HTTP {response.status_code}"
 
     @contextmanager
     def _answer(self, path: str, params: Mapping[str, str], shown: str) -> Iterator[httpx.Response]:

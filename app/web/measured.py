@@ -12,6 +12,7 @@ from typing import get_args
 
 from app.coordinator.counts import States
 from app.coordinator.decider import Decider
+from app.coordinator.orphans import OrphanWatch
 from app.domain.live import Gap, GapCause
 from app.history.fetch import Fetcher
 from app.history.runner import Runner
@@ -57,7 +58,7 @@ def provider_state(told: str) -> Mapping[Kinds, float]:
     return {(one,): float(one == state) for one in PROVIDER_STATES}
 
 
-def coordinator(metrics: Metrics, decider: Decider, index: Index, live: LiveIndex) -> None:
+def coordinator(metrics: Metrics, decider: Decider, index: Index, live: LiveIndex, orphans: OrphanWatch) -> None:
     """What the coordinator tells."""
     counts = decider.counts
     metrics.tell("fdp_coordinator_owner", lambda: decider.owned)
@@ -69,6 +70,7 @@ def coordinator(metrics: Metrics, decider: Decider, index: Index, live: LiveInde
     metrics.tell("fdp_coordinator_index_entries", lambda: _entries(index))
     metrics.tell("fdp_coordinator_live_topics", lambda: len(live.subscriptions()))
     metrics.tell("fdp_coordinator_live_gaps_open", lambda: len(live.open_gaps()))
+    metrics.tell("fdp_coordinator_orphaned_topics", lambda: orphans.count)
 
 
 def history(metrics: Metrics, runner: Runner, deps: Deps, asked: Asked) -> None:

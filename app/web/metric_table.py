@@ -85,6 +85,7 @@ COORDINATOR = (
     _gauge("fdp_coordinator_index_entries", "Backtests and series that are kept in memory.", "kind"),
     _gauge("fdp_coordinator_live_topics", "Live topics that are subscribed to."),
     _gauge("fdp_coordinator_live_gaps_open", "Gaps of live topics that are open."),
+    _gauge("fdp_coordinator_orphaned_topics", "Data topics of which no series is known; looked for every ten minutes."),
 )
 
 HISTORY = (

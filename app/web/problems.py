@@ -26,6 +26,8 @@ def problem(
     status: int, detail: str, errors: list[FieldProblem] | None = None, headers: dict[str, str] | None = None
 ) -> web.Response:
     """One problem document. ``type`` is ``about:blank``: the status says what kind it is (RFC 9457, 4.2.1)."""
+    # A path may hold bytes that are no UTF-8, which come as half characters that no JSON can hold.
+    detail = detail.encode("utf-8", "replace").decode()
     body: dict[str, object] = {
         "type": "about:blank",
         "title": http.HTTPStatus(status).phrase,

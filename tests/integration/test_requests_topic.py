@@ -11,6 +11,7 @@ import fastavro
 import pytest
 from confluent_kafka import Message, Producer
 from harness import Platform, until
+from raw_kafka import produce_raw
 
 pytestmark = pytest.mark.integration
 
@@ -143,4 +144,24 @@ def test_a_message_that_was_compressed_under_the_limit_is_a_dead_letter_too(plat
     letter = dead_letter(platform, offset)
     assert dict(letter.headers())["truncated_from"] == b"6000000"
     assert value.startswith(letter.value())
+    assert platform.run(tickers=["GE"], interval="1h", **DAY)["state"] == "complete"
+
+
+def test_a_header_whose_name_is_not_utf8_stops_nobody(platform: Platform) -> None:
+    pids = platform.pids()
+    offset = produce_raw(platform.kafka, "requests", b"rubbish", key=b"k\xff", headers=((b"\xff\xfe", b"\x80"),))
+    letter = dead_letter(platform, offset)
+    assert (letter.key(), letter.value()) == (b"k\xff", b"rubbish")
+    assert dict(letter.headers())["headers_unreadable"]
+    assert platform.run(tickers=["GE"], interval="1h", **DAY)["state"] == "complete"
+    assert platform.pids() == pids
+
+
+@pytest.mark.parametrize(("count", "dropped"), [(90_000, b"90000"), (200_000, None)])
+def test_a_message_of_very_many_headers_is_a_dead_letter_too(
+    platform: Platform, count: int, dropped: bytes | None
+) -> None:
+    # Of more than 100,000 the client library reads none.
+    offset = produce_raw(platform.kafka, "requests", b"rubbish", headers=((b"h", None),) * count, compressed=True)
+    assert dict(dead_letter(platform, offset).headers()).get("headers_dropped") == dropped
     assert platform.run(tickers=["GE"], interval="1h", **DAY)["state"] == "complete"

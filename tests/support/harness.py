@@ -6,6 +6,7 @@ import csv
 import datetime as dt
 import io
 import itertools
+import json
 import os
 import random
 import time
@@ -69,6 +70,11 @@ class Platform:
     kafka: str
     registry: str
     _numbers: Iterator[int] = field(default_factory=itertools.count)
+
+    def pids(self) -> dict[str, int | None]:
+        """The process of each service, as the platform tells it."""
+        found: dict[str, int | None] = json.loads((self.local.state_dir / "endpoints.json").read_text())["pids"]
+        return found
 
     def new_id(self, word: str = "t") -> str:
         return f"{word}-{next(self._numbers)}"

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.avro.encode import frame
-from app.avro.request import BACKTEST_REQUEST
+from app.avro.request import BACKTEST_REQUEST, read_request
 from app.coordinator.decode import decode_message
 from app.domain.checking import parse_request
 from app.errors import InvalidRequest, RegistryError
@@ -144,3 +144,41 @@ def test_whatever_bytes_come_nothing_but_a_refusal_is_raised(value: bytes) -> No
         parse_request(body, dt.datetime(2025, 6, 3, tzinfo=dt.UTC))
     except InvalidRequest as error:
         assert error.problems  # noqa: PT017
+
+
+def written_with(**extra: Any) -> dict[str, Any]:
+    """The request's schema as another producer might have it: with one more field, which nobody reads."""
+    return {**BACKTEST_REQUEST, "fields": [{"name": "extra", "type": extra}, *BACKTEST_REQUEST["fields"]]}
+
+
+NODE = {"type": "record", "name": "a.Node", "fields": [{"name": "next", "type": ["null", "Node"]}]}
+
+
+@pytest.mark.parametrize("depth", [1, 500, 500_000])
+def test_a_type_that_contains_itself_is_not_followed_however_deep_the_bytes_go(depth: int) -> None:
+    with pytest.raises(ValueError, match="more than 1000 parts"):
+        read_request(b"\x02" * depth + b"\x00", written_with(**NODE))
+
+
+def test_a_schema_that_grows_with_each_of_its_names_is_not_followed() -> None:
+    kind: Any = {"type": "record", "name": "R0", "fields": [{"name": "a", "type": "null"}]}
+    for i in range(1, 60):
+        fields = [{"name": "a", "type": kind}, {"name": "b", "type": f"R{i - 1}"}]
+        kind = {"type": "record", "name": f"R{i}", "fields": fields}
+    with pytest.raises(ValueError, match="more than 1000 parts"):
+        read_request(b"", written_with(**kind))
+
+
+def test_a_schema_that_is_nested_too_deeply_is_refused() -> None:
+    kind: Any = "long"
+    for _ in range(3_000):
+        kind = {"type": "array", "items": kind}
+    with pytest.raises(ValueError, match="nested too deeply"):
+        read_request(b"", written_with(**kind))
+
+
+@pytest.mark.parametrize("field", [b'{"contracts": %s}', b'{"series": [{"contracts": %s}]}', b'{"subscribe": %s}'])
+def test_json_that_is_nested_deeper_than_any_request_is_refused(field: bytes) -> None:
+    for begin, end in ((b'{"a":', b"}"), (b"[", b"]")):
+        with pytest.raises(InvalidRequest, match="nested deeper"):
+            decode_message(field % (begin * 900 + b"1" + end * 900), FakeRegistry())  # type: ignore[arg-type]

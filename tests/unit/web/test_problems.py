@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from collections.abc import Callable
 from typing import Any
@@ -231,3 +232,8 @@ def test_a_token_in_bytes_that_are_no_text_is_kept_out() -> None:
 
 def test_a_token_outside_of_ascii_is_let_in() -> None:
     assert ask_raw("Authorization: Bearer schlüssel".encode(), "schlüssel").startswith(b"HTTP/1.1 200")
+
+
+def test_a_path_that_is_no_utf8_can_be_told() -> None:
+    answer = problem(404, "there is nothing at /\udcff")
+    assert json.loads(bytes(answer.body))["detail"] == "there is nothing at /?"  # type: ignore[arg-type]
