@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
@@ -28,6 +29,7 @@ from app.domain.records import (
     SessionCounts,
     decode_part,
 )
+from app.domain.series import SeriesName
 from app.errors import LogError
 from app.kafka.log import LogFollower, Record, read_records
 from app.kafka.topics import BACKTESTS, PROGRESS, SERIES
@@ -84,6 +86,8 @@ class Index:
         self._position = -1
         self._entries: dict[str, _Entry] = {}
         self._open: dict[int, set[str]] = {}
+        #: Series with work left, by backtest.
+        self._unfinished: Counter[str] = Counter()
         self._receipts: LRUCache[Place, bytes] = LRUCache(RECEIPT_CACHE, getsizeof=len)
         self._caught_up = False
         wanted = [(topic, p) for topic, count in partitions.items() for p in range(count)]
@@ -146,6 +150,11 @@ class Index:
         """All backtests, the latest accepted first."""
         with self._lock:
             return sorted(self._backtests.values(), key=lambda record: record.run, reverse=True)
+
+    @property
+    def unfinished_backtests(self) -> int:
+        """How many backtests are accepted or running."""
+        return len(self._unfinished)
 
     def checkpoint(self, topic: str, run: int) -> Checkpoint | None:
         """How far a series of a run is; None before its owner has written anything."""
@@ -264,7 +273,15 @@ class Index:
         if entry.partition < 0:
             return
         here = self._open.setdefault(entry.partition, set())
-        if entry.unfinished():
+        left = entry.unfinished()
+        if left == (topic in here):
+            return
+        backtest_id = SeriesName.parse(topic).backtest_id or ""
+        if left:
             here.add(topic)
+            self._unfinished[backtest_id] += 1
         else:
             here.discard(topic)
+            self._unfinished[backtest_id] -= 1
+            if not self._unfinished[backtest_id]:
+                del self._unfinished[backtest_id]

@@ -75,7 +75,8 @@ def _run(console: Console, platform: LocalPlatform, interrupted: threading.Event
 
 
 def _client(settings: Settings, web: str) -> httpx.Client:
-    headers = {"Authorization": f"Bearer {settings.tokens[0]}"} if settings.tokens else {}
+    token = settings.first_token()
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
     return httpx.Client(base_url=web, timeout=30, trust_env=False, headers=headers)
 
 
