@@ -39,9 +39,7 @@ def client_config(settings: Settings) -> dict[str, Any]:
 
 def _tls(settings: Settings) -> dict[str, str]:
     files = settings.kafka_tls
-    config: dict[str, str] = {
-        "ssl.endpoint.identification.algorithm": settings.kafka_ssl_endpoint_identification_algorithm
-    }
+    config = {"ssl.endpoint.identification.algorithm": "https" if files.check_host else "none"}
     for option, value in (
         ("ssl.ca.location", files.ca),
         ("ssl.certificate.location", files.certificate),
@@ -82,11 +80,18 @@ def _unreached(settings: Settings, heard: dict[int, str]) -> SettingError:
         )
     if KafkaError._SSL in heard:
         why = " ".join(heard[KafkaError._SSL].split())
-        name = "KAFKA_SSL_CA_LOCATION" if "certificate verify failed" in why else "KAFKA_SECURITY_PROTOCOL"
-        return SettingError(name, f"no TLS connection to the brokers at {servers} can be made ({why})")
+        if "certificate verify failed" in why:
+            return SettingError(
+                "KAFKA_SSL_CA_LOCATION",
+                f"does not vouch for the brokers at {servers}, or their certificate is for another name; name the "
+                "authority that signed it, and the brokers as it does",
+            )
+        told = f"no TLS connection to the brokers at {servers} can be made ({why}); correct this or KAFKA_SSL_…"
+        return SettingError("KAFKA_SECURITY_PROTOCOL", told)
     return SettingError(
         "KAFKA_BOOTSTRAP_SERVERS",
-        f"no broker answers at {servers} (host:port); start one there or correct the setting",
+        f"no broker answers at {servers} (host:port) by {settings.kafka_security_protocol}; start one there or correct "
+        "the setting",
     )
 
 

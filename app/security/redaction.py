@@ -35,9 +35,10 @@ def redacted(text: str) -> str:
 
 
 def _forms_of(secret: str) -> set[str]:
-    """How a secret is written in messages: as it is, as Python shows text and bytes, in URLs, in an HTTP header."""
+    """How a secret is written in messages: as it is, as Python shows text and bytes (where a quote has a backslash or
+    none, by what stands around it), in URLs, in an HTTP header."""
     plain = {secret, secret.partition(":")[2]} if ":" in secret else {secret}
     forms = {b64encode(secret.encode()).decode()}
     for one in plain:
         forms |= {one, repr(one)[1:-1], repr(one.encode())[2:-1], quote(one, safe="")}
-    return forms
+    return forms | {form.replace("\\'", "'") for form in forms} | {re.sub(r"(?<!\\)'", r"\\'", form) for form in forms}
