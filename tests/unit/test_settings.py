@@ -165,10 +165,10 @@ def test_tls_files_are_checked_at_once(tmp_path: Path, name: str) -> None:
 
 def test_a_file_of_tokens_must_have_one_at_the_start(tmp_path: Path) -> None:
     file = tmp_path / "tokens"
-    with pytest.raises(SettingError, match="API_TOKENS_FILE: .*cannot be read"):
+    with pytest.raises(SettingError, match=r"API_TOKENS_FILE: .*cannot be read"):
         load(api_tokens_file=file)
     file.write_text("# none\n")
-    with pytest.raises(SettingError, match="API_TOKENS_FILE: .*no token"):
+    with pytest.raises(SettingError, match=r"API_TOKENS_FILE: .*no token"):
         load(api_tokens_file=file)
     file.write_text("uno\ndue\n")
     assert load(api_tokens_file=file).first_token() == "uno"
