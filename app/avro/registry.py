@@ -86,6 +86,20 @@ class SchemaRegistry:
         return found
 
 
+def registry_login(settings: Settings) -> dict[str, str]:
+    """What confluent-kafka's registry client needs to reach the registry."""
+    url, inside = taken_apart(settings.schema_registry_url)
+    files = settings.registry_tls
+    given = {
+        "basic.auth.user.info": settings.schema_registry_basic_auth.get_secret_value() or ":".join(inside or ()),
+        "ssl.ca.location": str(files.ca or ""),
+        "ssl.certificate.location": str(files.certificate or ""),
+        "ssl.key.location": str(files.key or ""),
+        "ssl.key.password": files.password,
+    }
+    return {"url": url, **{name: value for name, value in given.items() if value}}
+
+
 def register_all(settings: Settings) -> dict[str, int]:
     """Register every record type and ``BacktestRequest``; the id of each, by name.
 

@@ -37,6 +37,12 @@ def client_config(settings: Settings) -> dict[str, Any]:
     return config
 
 
+def reader_login(settings: Settings) -> dict[str, Any]:
+    """What anybody's librdkafka client needs to reach the brokers."""
+    names = ("bootstrap.servers", "security.protocol")
+    return {n: v for n, v in client_config(settings).items() if n in names or n.startswith(("sasl.", "ssl."))}
+
+
 def _tls(settings: Settings) -> dict[str, str]:
     files = settings.kafka_tls
     config = {"ssl.endpoint.identification.algorithm": "https" if files.check_host else "none"}

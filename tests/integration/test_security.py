@@ -24,8 +24,9 @@ from faust.transport.drivers.aiokafka import credentials_to_aiokafka_auth
 from harness import Platform, until, web_ports
 from tls_front import behind_tls
 
+from app.avro.registry import registry_login
 from app.errors import SettingError
-from app.kafka.config import check_brokers
+from app.kafka.config import check_brokers, reader_login
 from app.kafka.faust_credentials import faust_credentials
 from app.local.embedded import embedded_services
 from app.local.kafka import SecuredListener
@@ -129,29 +130,15 @@ def platform(secured: Secured, simulator: Simulator) -> Iterator[Platform]:
         **secured.settings,
         **web_ports(),
     )
-    login = {
-        "security.protocol": "SASL_SSL",
-        "sasl.mechanism": "PLAIN",
-        "sasl.username": "alice",
-        "sasl.password": PASSWORD,
-        "ssl.ca.location": str(settings.kafka_ssl_ca_location),
-        "ssl.certificate.location": str(settings.kafka_ssl_certificate_location),
-        "ssl.key.location": str(settings.kafka_ssl_key_location),
-        "ssl.key.password": KEY_PASSWORD,
-    }
-    registry_login = {
-        "basic.auth.user.info": f"carol:{REGISTRY_PASSWORD}",
-        "ssl.ca.location": str(secured.authority.certificate),
-    }
     with (
         LocalPlatform(settings) as local,
         httpx.Client(
             base_url=local.endpoints.web, timeout=30, trust_env=False, headers={"Authorization": f"Bearer {TOKEN}"}
         ) as http,
     ):
-        yield Platform(
-            local, simulator, http, settings.kafka_bootstrap_servers, secured.registry, login, registry_login
-        )
+        kafka = settings.kafka_bootstrap_servers
+        logins = (reader_login(settings), registry_login(settings))
+        yield Platform(local, simulator, http, kafka, secured.registry, *logins)
 
 
 def test_a_backtest_runs_and_is_read_back_by_the_secured_listener(platform: Platform) -> None:
