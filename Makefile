@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test chaos lint format schemas bench lock clean
+.PHONY: demo test chaos lint audit format schemas bench lock clean
 
 demo: $(READY)  ## the main job from nothing, about 15 s from the second time on
 	$(BIN)/python -m app demo
@@ -20,6 +20,9 @@ lint: $(READY)  ## style, types, one-way layers
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+audit: $(READY)  ## dependencies with known vulnerabilities; says so where nobody can be asked
+	$(BIN)/python .ci/audit.py
 
 format: $(READY)
 	$(BIN)/ruff check --fix .

@@ -170,7 +170,11 @@ class ProviderChanged(ProviderError):
 
 
 class RegistryError(PlatformError):
-    """The schema registry refused a schema or did not answer."""
+    """The schema registry refused a schema or did not answer; ``setting`` is the one to look at."""
+
+    def __init__(self, message: str, setting: str = "SCHEMA_REGISTRY_URL") -> None:
+        super().__init__(message)
+        self.setting = setting
 
 
 class LogError(PlatformError):

@@ -1,4 +1,5 @@
-"""Log lines, as text or as JSON objects, from one setting; each says which backtest and series it is about.
+"""Log lines, as text or as JSON objects, from one setting; each says which backtest and series it is about, and what is
+secret is in none of them.
 
 What a line is about comes from, the later winning: the process (role, instance), the thread or task (``about``,
 ``stay_about``), the line's own ``extra={"series": topic}``. A line that names a data topic is about that series even
@@ -22,6 +23,7 @@ import orjson
 
 from app.domain.series import SeriesName
 from app.errors import InvalidRequest
+from app.security.redaction import redacted
 
 #: The fields that tell what a line is about, in the order in which they are shown.
 FIELDS = ("role", "instance", "backtest", "series", "partition")
@@ -106,7 +108,8 @@ class _Json(logging.Formatter):
             "level": record.levelname,
             "logger": record.name,
             "thread": record.threadName,
-            "message": record.getMessage(),
+            # Before it becomes JSON, which would write some characters another way.
+            "message": redacted(record.getMessage()),
             **getattr(record, "about", {}),
         }
         if record.exc_info and record.exc_info[0] is not None:
@@ -115,8 +118,8 @@ class _Json(logging.Formatter):
                 "type": kind.__qualname__
                 if kind.__module__ == "builtins"
                 else f"{kind.__module__}.{kind.__qualname__}",
-                "message": str(error),
-                "stack": "".join(traceback.format_exception(kind, error, trace)),
+                "message": redacted(str(error)),
+                "stack": redacted("".join(traceback.format_exception(kind, error, trace))),
             }
         # What a library passes may hold half of a character; a line that cannot be written would be lost.
         return orjson.dumps(_clean(body), default=str).decode()
@@ -127,6 +130,9 @@ class _Text(logging.Formatter):
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)-7s %(name)s: %(message)s")
+
+    def format(self, record: logging.LogRecord) -> str:
+        return redacted(super().format(record))
 
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802
         return _moment(record)

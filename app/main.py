@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-import ssl
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -34,6 +33,7 @@ from app.history.runner import Runner
 from app.history.running import Deps
 from app.kafka import assignor, unpacking
 from app.kafka.config import MAX_MESSAGE_BYTES, check_brokers
+from app.kafka.faust_credentials import faust_credentials
 from app.kafka.index import Index
 from app.kafka.live_index import LiveIndex
 from app.kafka.topics import BACKTESTS, PROGRESS, REQUESTS, SERIES, Topics, control_topics
@@ -45,18 +45,20 @@ from app.providers import provider_of, streamed_provider_of
 from app.settings import Role, Settings
 from app.web import measured
 from app.web.asked import Asked
+from app.web.auth import Tokens, bearer
 from app.web.changes import Changes
 from app.web.front import Front
+from app.web.headers import add_headers, own_pages_only
 from app.web.health import Health, probes
+from app.web.limits import Places, limited
 from app.web.metrics import Metrics
-from app.web.problems import bearer, problems
+from app.web.problems import problems
 from app.web.topics import topic_routes
 from app.web.traffic import Traffic
 from app.web.views import routes
 
 logger = logging.getLogger(__name__)
 
-MAX_BODY = 1 << 20
 #: Seconds that a POST waits for the brokers.
 PUBLISH_WAIT = 10.0
 #: Seconds between two looks at the provider's own connection.
@@ -111,7 +113,7 @@ def create_app(settings: Settings, role: Role) -> RoleApp:
         # Faust lets the environment win over what it is told, and WEB_PORT is a setting of ours.
         env_prefix="FDP_FAUST",
         broker=[f"kafka://{server.strip()}" for server in settings.kafka_bootstrap_servers.split(",")],
-        broker_credentials=_credentials(settings),
+        broker_credentials=faust_credentials(settings),
         # A member without partitions never polls; at the default aiokafka lets it leave for good.
         broker_max_poll_interval=1e9,
         broker_session_timeout=6,
@@ -135,8 +137,14 @@ def create_app(settings: Settings, role: Role) -> RoleApp:
         web_graph_enabled=False,
         web_metrics_enabled=False,
         web_application_options={
-            "middlewares": [traffic.measure, problems, bearer(settings)],
-            "client_max_size": MAX_BODY,
+            "middlewares": [
+                traffic.measure,
+                problems,
+                own_pages_only,
+                bearer(Tokens.of(settings)),
+                limited(settings.rate_limit),
+            ],
+            "client_max_size": settings.max_body_bytes,
         },
         worker_redirect_stdouts=False,
     )
@@ -157,6 +165,7 @@ def create_app(settings: Settings, role: Role) -> RoleApp:
     def serve(sender: Any, **_: Any) -> None:
         for path, view in views.items():
             app.page(path, name=path)(view)
+        add_headers(app.web.web_app)
         # Without this a stop waits a minute for every open stream.
         app.web._runner = AppRunner(app.web.web_app, access_log=None, shutdown_timeout=1)
 
@@ -195,7 +204,9 @@ def _coordinator(
     measured.coordinator(metrics, decider, index, live, orphans)
     provider = provider_of(settings, _PLAN_CONNECTIONS)
     app.stoppers.append((provider.close,))
-    return topic_routes(orphans) | routes(Front(index, live, Changes(index, live), publish, provider, settings.slots))
+    places = Places(index, settings.max_backtests)
+    front = Front(index, live, Changes(index, live), publish, provider, settings.slots, places)
+    return topic_routes(orphans) | routes(front)
 
 
 def _history(
@@ -294,23 +305,3 @@ class _TerminalWatch:
                 logger.log(level, "the provider %s is %s", self._client.name, state)
                 self._state = state
             self._stop.wait(_TERMINAL_POLL)
-
-
-def _credentials(settings: Settings) -> Any:
-    """Faust's form of the broker's security settings; None for plain text."""
-    protocol = settings.kafka_security_protocol
-    if protocol == "PLAINTEXT":
-        return None
-    context = None
-    if protocol.endswith("SSL"):
-        context = ssl.create_default_context(cafile=settings.kafka_ssl_ca_location)
-        if settings.kafka_ssl_certificate_location:
-            context.load_cert_chain(settings.kafka_ssl_certificate_location, settings.kafka_ssl_key_location)
-    if not protocol.startswith("SASL"):
-        return context
-    return faust.SASLCredentials(
-        username=settings.kafka_sasl_username,
-        password=settings.kafka_sasl_password.get_secret_value(),
-        mechanism=settings.kafka_sasl_mechanism,
-        ssl_context=context,
-    )

@@ -16,6 +16,10 @@ from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_va
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.errors import SettingError
+from app.security.addresses import shown, taken_apart
+from app.security.redaction import hide
+from app.security.tls import TlsFiles
+from app.security.tokens import read_tokens
 
 Tier = Literal["free", "value", "standard", "pro"]
 Role = Literal["coordinator", "history", "live"]
@@ -42,8 +46,22 @@ class Settings(BaseSettings):
     kafka_ssl_ca_location: Path | None = Field(None, description="PEM file of the authority that signed the brokers.")
     kafka_ssl_certificate_location: Path | None = Field(None, description="PEM file of the client's certificate.")
     kafka_ssl_key_location: Path | None = Field(None, description="PEM file of the client's key.")
+    kafka_ssl_key_password: SecretStr = Field(SecretStr(""), description="Password of that key, if it has one.")
+    kafka_ssl_endpoint_identification_algorithm: Literal["https", "none"] = Field(
+        "https", description="`https`: a broker's certificate must be for the name it is reached by; `none`: any name."
+    )
     schema_registry_url: str = Field("http://127.0.0.1:8081", description="Confluent-compatible schema registry.")
     schema_registry_basic_auth: SecretStr = Field(SecretStr(""), description="`user:password` for the registry.")
+    schema_registry_ssl_ca_location: Path | None = Field(
+        None, description="PEM file of the authority that signed the registry; default: the system's authorities."
+    )
+    schema_registry_ssl_certificate_location: Path | None = Field(
+        None, description="PEM file of the client's certificate for the registry."
+    )
+    schema_registry_ssl_key_location: Path | None = Field(None, description="PEM file of that certificate's key.")
+    schema_registry_ssl_key_password: SecretStr = Field(
+        SecretStr(""), description="Password of that key, if it has one."
+    )
     theta_url: str = Field("http://127.0.0.1:25503", description="Theta Terminal's REST API.")
     theta_ws_url: str = Field("ws://127.0.0.1:25520/v1/events", description="Theta Terminal's WebSocket.")
     theta_tier: Tier = Field(
@@ -72,6 +90,22 @@ class Settings(BaseSettings):
         None, pattern=r"^https?://", description="Maven repository to fetch those from; default: Maven Central."
     )
     api_tokens: SecretStr = Field(SecretStr(""), description="Bearer tokens, comma-separated; empty: no token asked.")
+    api_tokens_file: Path | None = Field(
+        None, description="File of more bearer tokens, one a line; read again when it changes."
+    )
+    max_body_bytes: int = Field(
+        1_048_576, ge=1024, le=2_000_000, description="Bytes that the body of a request over HTTP may have."
+    )
+    max_backtests: int = Field(
+        1000, ge=1, description="Backtests that may be accepted or running before a POST of a new one is refused."
+    )
+    rate_limit: float = Field(
+        100,
+        ge=0,
+        allow_inf_nan=False,
+        description="Calls a second that make work (POST, PUT, DELETE) for each client, ten times as many at once; "
+        "0: no limit.",
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level logged.")
     log_format: Literal["text", "json"] = Field("text", description="Log lines as text or as JSON objects.")
     app_id: str = Field("fdp", pattern=r"^[a-z0-9][a-z0-9-]{0,31}$", description="Prefix of group and transaction ids.")
@@ -105,7 +139,9 @@ class Settings(BaseSettings):
     def _upper(cls, value: object) -> object:
         return value.upper() if isinstance(value, str) else value
 
-    @field_validator("theta_tier", "log_format", "data_provider", mode="before")
+    @field_validator(
+        "theta_tier", "log_format", "data_provider", "kafka_ssl_endpoint_identification_algorithm", mode="before"
+    )
     @classmethod
     def _lower(cls, value: object) -> object:
         return value.lower() if isinstance(value, str) else value
@@ -129,8 +165,43 @@ class Settings(BaseSettings):
 
     @property
     def tokens(self) -> tuple[str, ...]:
-        """The bearer tokens that are let in; empty when nobody is asked for one."""
+        """The bearer tokens of ``API_TOKENS``; those of ``API_TOKENS_FILE`` may change while a process runs."""
         return tuple(t for t in (part.strip() for part in self.api_tokens.get_secret_value().split(",")) if t)
+
+    def first_token(self) -> str:
+        """The token that a client of ours sends; empty when none is set. Raises ``SettingError``."""
+        return next(iter((*self.tokens, *(_tokens_in(self.api_tokens_file) if self.api_tokens_file else ()))), "")
+
+    @property
+    def kafka_tls(self) -> TlsFiles:
+        """The TLS client of the brokers."""
+        return TlsFiles(
+            "KAFKA_SSL",
+            self.kafka_ssl_ca_location,
+            self.kafka_ssl_certificate_location,
+            self.kafka_ssl_key_location,
+            self.kafka_ssl_key_password.get_secret_value(),
+            self.kafka_ssl_endpoint_identification_algorithm == "https",
+        )
+
+    @property
+    def registry_tls(self) -> TlsFiles:
+        """The TLS client of the schema registry."""
+        return TlsFiles(
+            "SCHEMA_REGISTRY_SSL",
+            self.schema_registry_ssl_ca_location,
+            self.schema_registry_ssl_certificate_location,
+            self.schema_registry_ssl_key_location,
+            self.schema_registry_ssl_key_password.get_secret_value(),
+        )
+
+    def secrets(self) -> list[str]:
+        """Everything in the settings that nobody may be shown; tokens one by one."""
+        values = [getattr(self, name) for name in type(self).model_fields]
+        hidden = [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
+        urls = (self.theta_url, self.theta_ws_url, self.schema_registry_url, self.maven_url or "")
+        inside = [":".join(found) for url in urls if (found := taken_apart(url)[1]) is not None]
+        return [secret for secret in (*hidden, *inside, *self.tokens) if secret]
 
     def web_port_of(self, role: Role) -> int:
         match role:
@@ -155,18 +226,48 @@ def _checked(url: str) -> str:
 
 
 def load(**overrides: object) -> Settings:
-    """Read the settings from the environment; ``overrides`` (by field name) win over it.
+    """Read the settings from the environment; ``overrides`` (by field name) win over it. What is secret in them no log
+    of this process shows from then on.
 
     Raises ``SettingError`` naming the first setting that is wrong.
     """
     try:
-        return Settings(**overrides)  # type: ignore[arg-type]
+        settings = Settings(**overrides)  # type: ignore[arg-type]
     except ValidationError as error:
         first = error.errors()[0]
         name = str(first["loc"][0]).upper() if first["loc"] else "settings"
-        secret = "PASSWORD" in name or "TOKEN" in name or "AUTH" in name
-        shown = "" if secret or first.get("input") is None else f", got {first.get('input')!r}"
-        raise SettingError(name, f"{first['msg'].removeprefix('Value error, ')}{shown}") from None
+        secret = name.endswith(("PASSWORD", "TOKENS", "AUTH"))
+        given = first.get("input")
+        given = shown(given) if isinstance(given, str) else given
+        told = "" if secret or given is None else f", got {given!r}"
+        raise SettingError(name, f"{first['msg'].removeprefix('Value error, ')}{told}") from None
+    hide(settings.secrets())
+    _check_together(settings)
+    return settings
+
+
+def _check_together(settings: Settings) -> None:
+    """Raise ``SettingError`` for what is wrong only beside another setting, or in a file."""
+    protocol = settings.kafka_security_protocol
+    if protocol.startswith("SASL"):
+        for name in ("kafka_sasl_username", "kafka_sasl_password"):
+            value = getattr(settings, name)
+            if not (value.get_secret_value() if isinstance(value, SecretStr) else value):
+                raise SettingError(name.upper(), f"is needed with KAFKA_SECURITY_PROTOCOL {protocol}")
+    for files in (settings.kafka_tls, settings.registry_tls):
+        if files.given:
+            files.context()
+    if settings.api_tokens_file is not None:
+        hide(_tokens_in(settings.api_tokens_file))
+
+
+def _tokens_in(file: Path) -> tuple[str, ...]:
+    try:
+        return read_tokens(file)
+    except OSError as error:
+        raise SettingError("API_TOKENS_FILE", f"{file} cannot be read ({error.strerror})") from None
+    except ValueError as error:
+        raise SettingError("API_TOKENS_FILE", f"{file} {error}; write one a line") from None
 
 
 def child_environment(**values: object) -> dict[str, str]:

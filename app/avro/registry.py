@@ -13,6 +13,7 @@ import orjson
 from app.avro.request import BACKTEST_REQUEST
 from app.domain.schema import RECORDS
 from app.errors import RegistryError, SettingError
+from app.security.addresses import taken_apart
 from app.settings import Settings
 
 _CONTENT = {"Content-Type": "application/vnd.schemaregistry.v1+json"}
@@ -22,10 +23,14 @@ class SchemaRegistry:
     """A client of the registry. Threads may share it."""
 
     def __init__(self, settings: Settings, timeout: float = 10.0) -> None:
+        self.url, inside = taken_apart(settings.schema_registry_url)
         user, _, password = settings.schema_registry_basic_auth.get_secret_value().partition(":")
-        self.url = settings.schema_registry_url
         self._http = httpx.Client(
-            base_url=self.url, timeout=timeout, auth=(user, password) if user else None, trust_env=False
+            base_url=self.url,
+            timeout=timeout,
+            auth=(user, password) if user else inside,
+            verify=settings.registry_tls.context() if self.url.startswith("https:") else True,
+            trust_env=False,
         )
         self._schemas: dict[int, dict[str, Any]] = {}
 
@@ -61,8 +66,14 @@ class SchemaRegistry:
                 timeout=httpx.USE_CLIENT_DEFAULT if timeout is None else timeout,
             )
         except httpx.TransportError as error:
-            what = str(error) or type(error).__name__
-            raise RegistryError(f"the schema registry at {self.url} does not answer ({what})") from None
+            what = " ".join(str(error).split()) or type(error).__name__
+            setting = "SCHEMA_REGISTRY_SSL_CA_LOCATION" if "CERTIFICATE_VERIFY" in what else "SCHEMA_REGISTRY_URL"
+            raise RegistryError(f"the schema registry at {self.url} does not answer ({what})", setting) from None
+        if response.status_code in (401, 403):
+            raise RegistryError(
+                f"the registry at SCHEMA_REGISTRY_URL, {self.url}, does not let us in ({response.status_code})",
+                "SCHEMA_REGISTRY_BASIC_AUTH",
+            )
         if response.status_code != 200:
             words = " ".join(response.text.split())[:300]
             raise RegistryError(f"the schema registry answered {response.status_code} to {path}: {words}")
@@ -75,6 +86,20 @@ class SchemaRegistry:
         return found
 
 
+def registry_login(settings: Settings) -> dict[str, str]:
+    """What confluent-kafka's registry client needs to reach the registry."""
+    url, inside = taken_apart(settings.schema_registry_url)
+    files = settings.registry_tls
+    given = {
+        "basic.auth.user.info": settings.schema_registry_basic_auth.get_secret_value() or ":".join(inside or ()),
+        "ssl.ca.location": str(files.ca or ""),
+        "ssl.certificate.location": str(files.certificate or ""),
+        "ssl.key.location": str(files.key or ""),
+        "ssl.key.password": files.password,
+    }
+    return {"url": url, **{name: value for name, value in given.items() if value}}
+
+
 def register_all(settings: Settings) -> dict[str, int]:
     """Register every record type and ``BacktestRequest``; the id of each, by name.
 
@@ -84,7 +109,9 @@ def register_all(settings: Settings) -> dict[str, int]:
     try:
         ids = {record.name: registry.register(record.name, record.avro()) for record in RECORDS.values()}
         ids[BACKTEST_REQUEST["name"]] = registry.register(BACKTEST_REQUEST["name"], BACKTEST_REQUEST)
-    except (RegistryError, KeyError, TypeError) as error:
+    except RegistryError as error:
+        raise SettingError(error.setting, f"{error}; start it or correct the setting") from None
+    except (KeyError, TypeError) as error:
         raise SettingError("SCHEMA_REGISTRY_URL", f"{error}; start it or correct the setting") from None
     finally:
         registry.close()

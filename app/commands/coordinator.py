@@ -30,8 +30,8 @@ def address(url: str | None) -> str:
 
 def call(method: str, url: str, path: str, token: str | None, body: object = None) -> Any:
     """The JSON of a coordinator's answer. Ends the command when there is none; ``token`` None: the first of
-    ``API_TOKENS``, if there is one."""
-    token = token or next(iter(load().tokens), "")
+    ``API_TOKENS`` or ``API_TOKENS_FILE``, if there is one."""
+    token = token or load().first_token()
     if not token.isascii():
         fail(WRONG, "the API token has characters that no HTTP header can hold")
     headers = {"Authorization": f"Bearer {token}"} if token else {}
@@ -63,7 +63,10 @@ def _refused(status: int, told: dict[str, Any]) -> NoReturn:
     detail = str(told.get("detail") or told.get("title") or f"the coordinator answered {status}")
     match status:
         case 401:
-            fail(WRONG, "the coordinator asks for an API token: give one with --token or in API_TOKENS")
+            fail(
+                WRONG,
+                "the coordinator asks for an API token: give one with --token, in API_TOKENS or in API_TOKENS_FILE",
+            )
         case 409 | 422 if told.get("errors"):
             lines = [
                 f"{problem['field']}: {problem['message']}" if problem.get("field") else problem["message"]

@@ -23,7 +23,9 @@ def plan(
     url: Annotated[
         str | None, typer.Option(help="The coordinator's address; default: by WEB_HOST and WEB_PORT, port 6066.")
     ] = None,
-    token: Annotated[str | None, typer.Option(help="API token; default: the first of API_TOKENS.")] = None,
+    token: Annotated[
+        str | None, typer.Option(help="API token; default: the first of API_TOKENS or API_TOKENS_FILE.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the coordinator's answer as it came.")] = False,
     backtest_id: Annotated[str | None, typer.Option("--id", help="Default: plan.", rich_help_panel=_SHORT_FORM)] = None,
     ticker: Annotated[

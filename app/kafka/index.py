@@ -6,6 +6,7 @@ own do not count. Receipts and plans are not kept, only where they lie.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -25,6 +26,7 @@ from app.domain.records import (
     SessionCounts,
     decode_part,
 )
+from app.domain.series import SeriesName
 from app.errors import LogError
 from app.kafka.log import Record, read_records
 from app.kafka.log_index import LogIndex
@@ -84,6 +86,8 @@ class Index(LogIndex):
         #: By partition: topics whose series have work left, and topics that only ``progress`` speaks of.
         self._open: dict[int, set[str]] = {}
         self._left_over: dict[int, set[str]] = {}
+        #: Series with work left, by backtest.
+        self._unfinished: Counter[str] = Counter()
         self._receipts: LRUCache[Place, bytes] = LRUCache(RECEIPT_CACHE, getsizeof=len)
 
     # --- what the coordinator asks ---------------------------------------------------------------
@@ -101,6 +105,11 @@ class Index(LogIndex):
         """All backtests, the latest accepted first."""
         with self._lock:
             return sorted(self._backtests.values(), key=lambda record: record.run, reverse=True)
+
+    @property
+    def unfinished_backtests(self) -> int:
+        """How many backtests are accepted or running, or being deleted."""
+        return len(self._unfinished)
 
     def leaving(self) -> list[BacktestRecord]:
         """The backtests that are being deleted."""
@@ -120,8 +129,7 @@ class Index(LogIndex):
 
     def is_series(self, topic: str) -> bool:
         """Whether a series of this topic is known, whatever its state."""
-        entry = self._entries.get(topic)
-        return entry is not None and entry.record is not None
+        return self.run_of(topic) is not None
 
     def checkpoint(self, topic: str, run: int) -> Checkpoint | None:
         """How far a series of a run is; None before its owner has written anything."""
@@ -258,11 +266,27 @@ class Index(LogIndex):
 
     def _settle(self, topic: str, entry: _Entry) -> None:
         """Keep the sets of topics with work left in step with what is known of them."""
-        for some, belongs in ((self._open, entry.unfinished()), (self._left_over, entry.left_over)):
-            here = some.setdefault(entry.partition, set())
-            if belongs:
-                here.add(topic)
-            else:
-                here.discard(topic)
+        if _put(self._open, entry.partition, topic, entry.unfinished()):
+            self._count(topic)
+        _put(self._left_over, entry.partition, topic, entry.left_over)
         if entry.nothing:
             del self._entries[topic]
+
+    def _count(self, topic: str) -> None:
+        """A series has work left now, or has none any more."""
+        backtest_id = SeriesName.parse(topic).backtest_id or ""
+        self._unfinished[backtest_id] += 1 if topic in self._open[self._entries[topic].partition] else -1
+        if not self._unfinished[backtest_id]:
+            del self._unfinished[backtest_id]
+
+
+def _put(sets: dict[int, set[str]], partition: int, topic: str, belongs: bool) -> bool:
+    """Put a topic into a partition's set, or take it out; whether that changed it."""
+    here = sets.setdefault(partition, set())
+    if belongs == (topic in here):
+        return False
+    if belongs:
+        here.add(topic)
+    else:
+        here.discard(topic)
+    return True

@@ -47,10 +47,10 @@ def run_demo(settings: Settings) -> None:
 
 
 def _run(console: Console, platform: LocalPlatform, interrupted: threading.Event) -> None:
-    web, kafka, registry = platform.endpoints.web, platform.endpoints.kafka, platform.endpoints.registry
+    settings = platform.settings
     # A new id each time: the same request under the same id would be the backtest that is already there.
     stamp = dt.datetime.now(dt.UTC).strftime("demo-%Y%m%d-%H%M%S")
-    with _client(platform.settings, web) as http:
+    with _client(settings, platform.endpoints.web) as http:
         bars = _post(console, http, f"{stamp}", BARS)
         reports = _post(console, http, f"{stamp}-eod", REPORTS)
         found = _watch(console, http, [bars, reports], interrupted)
@@ -60,14 +60,14 @@ def _run(console: Console, platform: LocalPlatform, interrupted: threading.Event
     begun = time.monotonic()
     groups = (MovingAverage(f"{stamp}-a", 20), DailyRange(f"{stamp}-b"))
     with ThreadPoolExecutor(len(groups)) as pool:
-        results = [pool.submit(read_group, kafka, registry, group, bar_topics) for group in groups]
+        results = [pool.submit(read_group, settings, group, bar_topics) for group in groups]
         read: list[GroupResult] = [result.result() for result in results]
     console.print(
         f"\nTwo consumer groups read the same topics at the same time, read_committed: "
         f"{' and '.join(f'{one.rows:,} rows ({one.group})' for one in read)} in {time.monotonic() - begun:.1f} s\n"
     )
-    read.append(read_group(kafka, registry, Collected(f"{stamp}-c"), [t for t in topics if t not in bar_topics]))
-    checked = verify(platform.settings, receipts)
+    read.append(read_group(settings, Collected(f"{stamp}-c"), [t for t in topics if t not in bar_topics]))
+    checked = verify(settings, receipts)
     show(console, read, receipts, checked, platform.endpoints)
     wrong = [topic for topic, fine in checked.items() if not fine]
     if wrong:
@@ -75,7 +75,8 @@ def _run(console: Console, platform: LocalPlatform, interrupted: threading.Event
 
 
 def _client(settings: Settings, web: str) -> httpx.Client:
-    headers = {"Authorization": f"Bearer {settings.tokens[0]}"} if settings.tokens else {}
+    token = settings.first_token()
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
     return httpx.Client(base_url=web, timeout=30, trust_env=False, headers=headers)
 
 

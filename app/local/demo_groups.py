@@ -12,8 +12,10 @@ from confluent_kafka.schema_registry import SchemaRegistryClient
 from confluent_kafka.schema_registry.avro import AvroDeserializer
 from confluent_kafka.serialization import MessageField, SerializationContext
 
+from app.avro.registry import registry_login
 from app.domain.receipt import BodyDigest
 from app.domain.sessions import NEW_YORK
+from app.kafka.config import reader_login
 from app.kafka.reader import FAST, read_range
 from app.settings import Settings
 
@@ -94,13 +96,13 @@ class GroupResult:
     calculation: Calculation
 
 
-def read_group(kafka: str, registry: str, calculation: Calculation, topics: list[str]) -> GroupResult:
+def read_group(settings: Settings, calculation: Calculation, topics: list[str]) -> GroupResult:
     """Read topics to their end as a consumer group, with nothing but public libraries."""
-    decode = AvroDeserializer(SchemaRegistryClient({"url": registry}))
+    decode = AvroDeserializer(SchemaRegistryClient(registry_login(settings)))
     consumer = Consumer(
         FAST
+        | reader_login(settings)
         | {
-            "bootstrap.servers": kafka,
             "group.id": calculation.group,
             "auto.offset.reset": "earliest",
             "isolation.level": "read_committed",

@@ -8,6 +8,7 @@ import secrets
 import shutil
 import socket
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from app.local.jars import JarStore
 from app.local.jvm import JvmService, java_environment, run_to_end
@@ -68,20 +69,48 @@ rootLogger.appenderRef.out.ref = out
 """
 
 
+@dataclass(frozen=True)
+class SecuredListener:
+    """A second listener beside the plain one, which stays for us. ``protocol``: ``SSL`` or ``SASL_SSL``.
+
+    ``properties`` are the broker's for a listener, by their names without ``listener.name.secured.``; ``broker`` others
+    that it needs.
+    """
+
+    protocol: str
+    properties: Mapping[str, str] = field(repr=False)
+    broker: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
 class EmbeddedKafka:
     """The broker on a state folder. Its port and its data stay from start to start."""
 
-    def __init__(self, state: StateDir, ports: KeptPorts, jars: JarStore, *, benchmark: bool = False) -> None:
+    def __init__(
+        self,
+        state: StateDir,
+        ports: KeptPorts,
+        jars: JarStore,
+        *,
+        benchmark: bool = False,
+        secured: SecuredListener | None = None,
+    ) -> None:
         self._folder = state.folder("kafka")
         self._state = state
         self._jars = jars
         self._benchmark = benchmark
         self._port = ports.port("kafka")
         self._controller_port = ports.port("kafka-controller")
+        self._secured = secured
+        self._secured_port = ports.port("kafka-secured") if secured else 0
 
     @property
     def bootstrap(self) -> str:
         return f"{LOOPBACK}:{self._port}"
+
+    @property
+    def secured_bootstrap(self) -> str:
+        """The secured listener's address; empty without one."""
+        return f"{LOOPBACK}:{self._secured_port}" if self._secured else ""
 
     def service(self) -> Service:
         return Service(
@@ -99,7 +128,10 @@ class EmbeddedKafka:
         """Check the jars, write the settings, format the data folder if it is new; the command line."""
         class_path = ":".join(map(str, self._jars.kafka()))
         (self._folder / "log4j2.properties").write_text(_LOG4J, "ascii")
-        (self._folder / _SETTINGS).write_text(self._properties(), "ascii")
+        settings = self._folder / _SETTINGS
+        settings.touch(0o600)
+        settings.chmod(0o600)
+        settings.write_text(self._properties(), "ascii")
         if not (self._folder / _FORMATTED).exists():
             self._format(class_path)
         return self._java(class_path, "kafka.Kafka", _SETTINGS).command()
@@ -139,6 +171,13 @@ class EmbeddedKafka:
             "controller.quorum.voters": f"1@{LOOPBACK}:{self._controller_port}",
         }
         entries = {**_BROKER, **(_BENCHMARK if self._benchmark else {}), **addresses}
+        if self._secured is not None:
+            for name in ("listeners", "advertised.listeners"):
+                entries[name] = f"{entries[name]},SECURED://{self.secured_bootstrap}"
+            protocols = f"{entries['listener.security.protocol.map']},SECURED:{self._secured.protocol}"
+            entries["listener.security.protocol.map"] = protocols
+            entries |= {f"listener.name.secured.{name}": value for name, value in self._secured.properties.items()}
+            entries |= self._secured.broker
         return "".join(f"{key}={value}\n" for key, value in entries.items())
 
 

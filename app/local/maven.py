@@ -6,6 +6,7 @@ from pathlib import Path, PurePosixPath
 from typing import Protocol
 
 from app.errors import LocalServiceError
+from app.security.addresses import shown
 
 KAFKA = "org.apache.kafka:kafka_2.13:4.3.1"
 #: Kafka logs through slf4j and brings no backend of its own. The "!" keeps jgo from taking log4j's list of
@@ -43,7 +44,7 @@ class MavenFetch:
         try:
             context.project(group, artifact).at_version(version).artifact(classifier, packaging).resolve()
         except (OSError, RuntimeError) as error:  # what requests and jgo raise
-            file, source = PurePosixPath(path).name, self._url or "Maven Central"
+            file, source = PurePosixPath(path).name, shown(self._url) if self._url else "Maven Central"
             raise LocalServiceError(
                 f"{file} could not be fetched from {source}: {_short(error)}; "
                 "local mode needs the network once (MAVEN_URL names another repository, JARS_DIR a filled cache)"

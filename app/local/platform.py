@@ -19,6 +19,7 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any, Self
 
+from app.errors import SettingError
 from app.local import kafka, registry
 from app.local.children import end_leftovers, write_down
 from app.local.jars import JarStore
@@ -30,6 +31,7 @@ from app.local.service import Service
 from app.local.simulated import SimulatedTerminal
 from app.local.state import StateDir
 from app.local.supervisor import Supervisor
+from app.security.addresses import shown
 from app.settings import ROLES, Settings
 
 ENDPOINTS = "endpoints.json"
@@ -145,6 +147,9 @@ class LocalPlatform:
             values["series_partitions"] = SERIES_PARTITIONS
         jars = JarStore.of(given, self._on_event)
         if not given.is_set("kafka_bootstrap_servers"):
+            if given.kafka_security_protocol != "PLAINTEXT":
+                why = f"is {given.kafka_security_protocol}, and the embedded broker speaks PLAINTEXT"
+                raise SettingError("KAFKA_SECURITY_PROTOCOL", f"{why}; name brokers in KAFKA_BOOTSTRAP_SERVERS")
             broker = EmbeddedKafka(state, ports, jars)
             values["kafka_bootstrap_servers"] = broker.bootstrap
             services.append(broker.service())
@@ -164,9 +169,9 @@ class LocalPlatform:
         self._endpoints = Endpoints(
             web=web_url(chosen.web_host, chosen.web_port),
             kafka=chosen.kafka_bootstrap_servers,
-            registry=chosen.schema_registry_url,
-            theta_http=chosen.theta_url,
-            theta_ws=chosen.theta_ws_url,
+            registry=shown(chosen.schema_registry_url),
+            theta_http=shown(chosen.theta_url),
+            theta_ws=shown(chosen.theta_ws_url),
         )
         return services + [role_service(role, chosen, state) for role in ROLES]
 

@@ -30,6 +30,7 @@ from app.errors import (
     ProviderUnavailable,
     RequestTooLarge,
 )
+from app.security.addresses import taken_apart
 from app.theta.columns import to_rows
 from app.theta.limits import THETA_LIMITS, Tier, refusal_of_tier
 from app.theta.listings import to_contracts, to_listing, to_strikes
@@ -79,11 +80,12 @@ class ThetaClient:
         self, url: str, *, connections: int, tier: Tier, first_byte: float = FIRST_BYTE, stall: float = STALL
     ) -> None:
         """``tier`` is what the account has: what it does not cover is refused without asking."""
-        self.url = url
+        self.url, credentials = taken_apart(url)
         self._tier = tier
         self._stall = stall
         self._http = httpx.Client(
-            base_url=url,
+            base_url=self.url,
+            auth=credentials,
             timeout=httpx.Timeout(first_byte, connect=CONNECT, pool=None),
             limits=httpx.Limits(max_connections=connections + 1, max_keepalive_connections=connections + 1),
             # The terminal is on this machine: compressing would only cost.

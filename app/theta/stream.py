@@ -20,6 +20,7 @@ from typing import Any
 import aiohttp
 
 from app.domain.stream import StreamKey
+from app.security.addresses import taken_apart
 from app.theta.frames import CONNECTED, FrameReader, request_frame
 
 logger = logging.getLogger(__name__)
@@ -47,7 +48,7 @@ class TerminalSocket:
     """
 
     def __init__(self, url: str, *, silence: float = SILENCE, most_waiting: int = MOST_WAITING) -> None:
-        self.url = url
+        self.url, self._credentials = taken_apart(url)
         self._silence = silence
         self._most_waiting = most_waiting
         self._frames: deque[str] = deque()
@@ -135,13 +136,14 @@ class TerminalSocket:
         self._loop, self._task = asyncio.get_running_loop(), asyncio.current_task()
         self._outbox = asyncio.Queue()
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT)
+        auth = aiohttp.BasicAuth(*self._credentials) if self._credentials else None
         try:
             async with (
                 aiohttp.ClientSession(
                     timeout=timeout, read_bufsize=_READ_BUFFER, ws_response_class=_taking(self._arrived)
                 ) as session,
                 asyncio.timeout(_CONNECT) as limit,
-                session.ws_connect(self.url, max_msg_size=0, compress=0, autoclose=True) as socket,
+                session.ws_connect(self.url, auth=auth, max_msg_size=0, compress=0, autoclose=True) as socket,
             ):
                 limit.reschedule(None)
                 self._heard = time.monotonic()

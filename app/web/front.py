@@ -15,6 +15,7 @@ from app.kafka.index import Index
 from app.kafka.live_index import LiveIndex
 from app.provider import Provider
 from app.web.changes import Changes
+from app.web.limits import Places
 
 #: A decision usually shows within milliseconds; a new owner of ``requests`` needs seconds.
 DECISION_WAIT = 2.0
@@ -25,7 +26,7 @@ Publish = Callable[[bytes, bytes], Awaitable[int]]
 @dataclass(frozen=True)
 class Front:
     """The indexes, a way to publish on ``requests`` that gives the message's offset, and for plans the provider and
-    how many requests it takes at once."""
+    how many requests it takes at once; and the places that there are for backtests."""
 
     index: Index
     live: LiveIndex
@@ -33,6 +34,7 @@ class Front:
     publish: Publish
     provider: Provider
     slots: int
+    places: Places
 
     def status(self, record: BacktestRecord) -> dict[str, Any]:
         """A backtest as it stands now."""

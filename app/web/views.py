@@ -137,7 +137,15 @@ def unknown(backtest_id: str) -> web.Response:
 
 
 async def submit(front: Front, backtest: Backtest) -> web.Response:
-    """Publish a request, wait for its decision, and answer 202 with its ``Location``, or raise ``Conflict``."""
+    """Publish a request, wait for its decision, and answer 202 with its ``Location``, or raise ``Conflict``; 429 when
+    it is a new one and there are too many unfinished already."""
+    if front.index.backtest(backtest.backtest_id) is not None:
+        return await _submit(front, backtest)
+    with front.places.one(backtest.backtest_id) as free:
+        return await _submit(front, backtest) if free else front.places.refusal()
+
+
+async def _submit(front: Front, backtest: Backtest) -> web.Response:
     offset = await front.publish(backtest.backtest_id.encode(), orjson.dumps(backtest.as_json()))
     decided = await front.decided(offset)
     where = location(backtest.backtest_id)

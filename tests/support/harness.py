@@ -69,6 +69,9 @@ class Platform:
     http: httpx.Client
     kafka: str
     registry: str
+    #: What clients of a secured broker and registry are given beside the addresses.
+    kafka_login: dict[str, str] = field(default_factory=dict)
+    registry_login: dict[str, str] = field(default_factory=dict)
     _numbers: Iterator[int] = field(default_factory=itertools.count)
 
     def pids(self) -> dict[str, int | None]:
@@ -108,6 +111,7 @@ class Platform:
         consumer = Consumer(
             {
                 "bootstrap.servers": self.kafka,
+                **self.kafka_login,
                 "group.id": self.new_id("group"),
                 "auto.offset.reset": "earliest",
                 "isolation.level": isolation,
@@ -138,7 +142,7 @@ class Platform:
     def decoded(self, messages: list[Message]) -> list[dict[str, Any]]:
         """The rows of messages that were read."""
         # A client of its own each time: a connection that the registry has closed meanwhile may never answer again.
-        decode = AvroDeserializer(SchemaRegistryClient({"url": self.registry, "timeout": 20}))
+        decode = AvroDeserializer(SchemaRegistryClient({"url": self.registry, "timeout": 20, **self.registry_login}))
         return [
             decode(message.value(), SerializationContext(message.topic(), MessageField.VALUE)) for message in messages
         ]

@@ -90,6 +90,11 @@ def test_it_is_known_which_settings_were_given(monkeypatch: pytest.MonkeyPatch) 
         ("SERIES_PARTITIONS", "0"),
         ("REPLICATION_FACTOR", "-2"),
         ("MAVEN_URL", "file:///repo"),
+        ("MAX_BODY_BYTES", "2000001"),
+        ("MAX_BACKTESTS", "0"),
+        ("RATE_LIMIT", "-1"),
+        ("RATE_LIMIT", "inf"),
+        ("KAFKA_SSL_ENDPOINT_IDENTIFICATION_ALGORITHM", "maybe"),
     ],
 )
 def test_a_wrong_setting_is_named_in_one_line(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
@@ -120,6 +125,55 @@ def test_a_secret_is_shown_nowhere() -> None:
         with pytest.raises(SettingError) as caught:
             load(**{name: ["hidden"]})
         assert "hidden" not in str(caught.value)
+
+
+@pytest.mark.parametrize("url", ["http://me:hidden@", "ftp://me:hidden@host", "http://me:hidden@host:0"])
+def test_a_wrong_address_is_shown_without_the_password_in_it(url: str) -> None:
+    with pytest.raises(SettingError, match="THETA_URL") as caught:
+        load(theta_url=url)
+    assert "hidden" not in str(caught.value)
+
+
+def test_every_secret_is_known_as_one() -> None:
+    found = load(
+        api_tokens="uno-uno,due-due",
+        kafka_sasl_password="tre-tre",
+        schema_registry_basic_auth="me:quattro",
+        theta_url="http://you:cinque@host",
+        theta_ws_url="ws://you:s%C3%A9i@host",
+        schema_registry_url="http://you:sette@host",
+    ).secrets()
+
+    assert {"uno-uno", "due-due", "tre-tre", "me:quattro", "you:cinque", "you:séi", "you:sette"} <= set(found)
+
+
+@pytest.mark.parametrize("missing", ["kafka_sasl_username", "kafka_sasl_password"])
+def test_a_log_in_needs_a_user_and_a_password(missing: str) -> None:
+    given = {"kafka_sasl_username": "a", "kafka_sasl_password": "b", "kafka_security_protocol": "SASL_SSL"}
+    load(**given)
+    with pytest.raises(SettingError, match=f"{missing.upper()}: is needed with KAFKA_SECURITY_PROTOCOL SASL_SSL"):
+        load(**(given | {missing: ""}))
+
+
+@pytest.mark.parametrize("name", ["kafka_ssl", "schema_registry_ssl"])
+def test_tls_files_are_checked_at_once(tmp_path: Path, name: str) -> None:
+    with pytest.raises(SettingError, match=f"{name.upper()}_CA_LOCATION: .*none cannot be read"):
+        load(**{f"{name}_ca_location": tmp_path / "none"})
+    with pytest.raises(SettingError, match=f"{name.upper()}_KEY_LOCATION: is needed"):
+        load(**{f"{name}_certificate_location": tmp_path / "none"})
+
+
+def test_a_file_of_tokens_must_have_one_at_the_start(tmp_path: Path) -> None:
+    file = tmp_path / "tokens"
+    with pytest.raises(SettingError, match=r"API_TOKENS_FILE: .*cannot be read"):
+        load(api_tokens_file=file)
+    file.write_text("# none\n")
+    with pytest.raises(SettingError, match=r"API_TOKENS_FILE: .*no token"):
+        load(api_tokens_file=file)
+    file.write_text("uno\ndue\n")
+    assert load(api_tokens_file=file).first_token() == "uno"
+    assert load(api_tokens_file=file, api_tokens="tre").first_token() == "tre"
+    assert load().first_token() == ""
 
 
 def test_tokens_may_have_spaces_around_them_and_none_may_be_empty() -> None:

@@ -15,7 +15,8 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from app.errors import Conflict, Fenced, FieldProblem, InvalidRequest, LogError, RegistryError, TransactionAborted
 from app.settings import Settings, load
-from app.web.problems import OPEN_PATHS, bearer, problem, problems
+from app.web.auth import OPEN_PATHS, Tokens, bearer
+from app.web.problems import problem, problems
 
 Raise = Callable[[], Exception]
 Told = tuple[int, dict[str, Any], dict[str, str]]
@@ -29,7 +30,7 @@ def application(settings: Settings, error: Raise | None = None) -> web.Applicati
             raise error()
         return web.Response(text="secret")
 
-    app = web.Application(middlewares=[problems, bearer(settings)], client_max_size=1_000)
+    app = web.Application(middlewares=[problems, bearer(Tokens.of(settings))], client_max_size=1_000)
     for path in {*OPEN_PATHS, "/thing", "/metrics", "/openapi.json", "/backtests"}:
         app.router.add_get(path, view)
     app.router.add_post("/thing", view)

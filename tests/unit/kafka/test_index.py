@@ -1,0 +1,80 @@
+"""The index counts backtests that are not finished."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from app.domain.records import Checkpoint, SeriesRecord
+from app.kafka import index as module
+from app.kafka.index import Index
+from app.kafka.log import Record
+from app.kafka.topics import PROGRESS, SERIES
+from app.settings import load
+
+
+class Log:
+    """In the place of the follower: what a test puts is what has been read."""
+
+    def __init__(self, _settings: Any, _partitions: Any, apply: Callable[[Record], None], **_: Any) -> None:
+        self.apply = apply
+        self.offsets = itertools.count()
+
+    def put(self, log: str, key: str, value: bytes | None) -> None:
+        self.apply(Record(log, 0, next(self.offsets), 0, key.encode(), value))
+
+    def series(self, topic: str, run: int, attempt: int | None = None) -> None:
+        import datetime as dt
+
+        day = dt.date(2024, 1, 2)
+        record = SeriesRecord(topic, run, run if attempt is None else attempt, 0, day, day, "drop", None, None, None)
+        self.put(SERIES, topic, record.encode())
+
+    def progress(self, topic: str, run: int, state: str, attempt: int | None = None) -> None:
+        one = Checkpoint(run, run if attempt is None else attempt, state, "", 0, 1)  # type: ignore[arg-type]
+        self.put(PROGRESS, topic, one.encode())
+
+
+@pytest.fixture
+def made(monkeypatch: pytest.MonkeyPatch) -> tuple[Index, Log]:
+    logs: list[Log] = []
+    monkeypatch.setattr(module, "LogFollower", lambda *args, **how: logs.append(Log(*args, **how)) or logs[-1])
+    return Index(load(), {SERIES: 1, PROGRESS: 1}), logs[0]
+
+
+ONE, OTHER, THIRD = (
+    f"stock-{ticker}-ohlcv1m-historical-{name}" for ticker, name in (("a", "x"), ("b", "x"), ("a", "y"))
+)
+
+
+def test_a_backtest_counts_once_from_its_first_series_to_the_end_of_its_last(made: tuple[Index, Log]) -> None:
+    index, log = made
+    counts = []
+    for step in (
+        lambda: log.series(ONE, 1),
+        lambda: log.series(OTHER, 1),
+        lambda: log.series(THIRD, 2),
+        lambda: log.progress(ONE, 1, "running"),
+        lambda: log.progress(ONE, 1, "complete"),
+        lambda: log.progress(ONE, 1, "complete"),
+        lambda: log.progress(OTHER, 1, "failed"),
+        lambda: log.progress(THIRD, 2, "cancelled"),
+    ):
+        step()
+        counts.append(index.unfinished_backtests)
+    assert counts == [1, 1, 2, 2, 2, 2, 1, 0]
+
+
+def test_one_that_is_tried_again_counts_again_and_one_that_is_deleted_does_not(made: tuple[Index, Log]) -> None:
+    index, log = made
+    log.series(ONE, 1)
+    log.progress(ONE, 1, "failed")
+    log.series(ONE, 1, attempt=5)
+    assert index.unfinished_backtests == 1
+    log.put(SERIES, ONE, None)
+    assert index.unfinished_backtests == 0
+    log.progress(ONE, 1, "running", attempt=5)
+    assert index.unfinished_backtests == 0
