@@ -97,10 +97,10 @@ class Settings(BaseSettings):
         1_048_576, ge=1024, le=2_000_000, description="Bytes that the body of a request over HTTP may have."
     )
     max_backtests: int = Field(
-        1000, ge=1, description="Backtests that may be accepted or running before a POST of a new one is refused."
+        10_000, ge=1, description="Backtests that may be accepted or running before a POST of a new one is refused."
     )
     rate_limit: float = Field(
-        100,
+        500,
         ge=0,
         allow_inf_nan=False,
         description="Calls a second that make work (POST, PUT, DELETE) for each client, ten times as many at once; "
