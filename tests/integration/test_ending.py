@@ -12,10 +12,10 @@ from harness import FINAL, Platform, until
 
 pytestmark = pytest.mark.integration
 
-#: Some seconds' work with the provider slowed down.
+#: Several requests for each ticker, of which the last one can be held up.
 WORK = {"tickers": ["AAPL", "MSFT"], "start": "2024-07-01", "end": "2024-07-31", "interval": "1s"}
 SMALL = {"tickers": ["GE", "JPM"], "start": "2024-07-01", "end": "2024-07-03", "interval": "1m"}
-SLOW = {"fault": {"kind": "stall", "seconds": 0.5}}
+SLOW = {"match": {"date": "2024-07-31"}, "fault": {"kind": "stall", "seconds": 8}}
 
 
 def status(platform: Platform, backtest_id: str) -> dict[str, Any]:
@@ -152,8 +152,8 @@ def test_a_series_that_fails_again_says_so_and_may_be_retried_again(platform: Pl
 
 
 def test_other_data_than_was_written_fails_the_series_and_the_next_retry_writes_it_anew(platform: Platform) -> None:
-    work = {"tickers": ["KO"], "start": "2024-07-01", "end": "2024-07-10", "interval": "1s"}
-    platform.simulator.set_faults([{"match": {"symbol": "KO"}, "fault": {"status": 404}, "nth": 3}])
+    work = {**WORK, "tickers": ["KO"]}
+    platform.simulator.set_faults([{"match": {"symbol": "KO", "date": "2024-07-26"}, "fault": {"status": 404}}])
     name = platform.ask(**work)
     done = platform.finished(name)
     assert done["state"] == "failed"
