@@ -31,7 +31,7 @@ from app.history.fetch import Fetcher
 from app.history.handover import Handovers
 from app.history.runner import Runner
 from app.history.running import Deps
-from app.kafka import assignor
+from app.kafka import assignor, deliveries
 from app.kafka.config import MAX_MESSAGE_BYTES, check_brokers
 from app.kafka.index import Index
 from app.kafka.live_index import LiveIndex
@@ -96,6 +96,7 @@ def create_app(settings: Settings, role: Role) -> RoleApp:
     partitions, schema_ids = preflight(settings)
     _check_port(settings, role)
     assignor.install()
+    deliveries.install()
     metrics = Metrics()
     health = Health(role, settings.fdp_instance)
     app = RoleApp(

@@ -5,12 +5,17 @@ from __future__ import annotations
 import datetime as dt
 import io
 import json
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import fastavro
+import odd_header
 import pytest
 from confluent_kafka import Message, Producer
 from harness import Platform, until
+from workers import worker_of
 
 pytestmark = pytest.mark.integration
 
@@ -49,6 +54,18 @@ def test_json_is_taken_whatever_its_compression(platform: Platform, codec: str) 
     publish(platform, json.dumps(body).encode(), **{"compression.type": codec})
     until(f"{name} to be known", lambda: platform.http.get(f"/backtests/{name}").status_code == 200)
     assert platform.finished(name)["state"] == "complete"
+
+
+def test_a_header_whose_name_is_not_utf8_ends_nobody(platform: Platform) -> None:
+    name, coordinator = platform.new_id(), worker_of(platform, "coordinator")
+    pid = coordinator.pid
+    body = json.dumps({"backtest_id": name, **DAY, "series": series()}).encode()
+    program = Path(odd_header.__file__)
+    subprocess.run([sys.executable, str(program), platform.kafka], input=body, check=True, timeout=60)
+    assert platform.finished(name)["state"] == "complete"
+    until("the delivery to be passed over", lambda: "not UTF-8: it wakes nobody" in coordinator.text())
+    platform.run(tickers=["GE"], interval="1h", **DAY)
+    assert coordinator.pid == pid
 
 
 def test_the_short_form_is_taken_too(platform: Platform) -> None:
