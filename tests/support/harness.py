@@ -120,6 +120,7 @@ class Platform:
         )
         consumer.subscribe([topic])
         found: list[Message] = []
+        ended: set[int] = set()
         deadline = time.monotonic() + 30
         try:
             while time.monotonic() < deadline:
@@ -127,7 +128,9 @@ class Platform:
                     if message.error() is None:
                         found.append(message)
                     elif message.error().code() == KafkaError._PARTITION_EOF:
-                        return found
+                        ended.add(message.partition())
+                        if len(ended) == len(consumer.assignment()):
+                            return found
                     else:
                         pytest.fail(str(message.error()))
             pytest.fail(f"{topic} could not be read to its end")
