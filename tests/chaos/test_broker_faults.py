@@ -34,10 +34,11 @@ from app.local.probe import http_status
 pytestmark = pytest.mark.integration
 
 TIMES = 4 if FULL else 1
+#: Before the day on which the live market is.
 WORK = {
     "tickers": ["AAPL", "AMD", "GE", "MSFT", "NVDA", "WMT"],
-    "start": "2024-07-01",
-    "end": "2024-07-12" if FULL else "2024-07-02",
+    "start": "2024-05-01",
+    "end": "2024-05-10" if FULL else "2024-05-02",
     "interval": "1s",
 }
 #: Seconds that the terminal is away.

@@ -41,7 +41,7 @@ def test_a_backtest_survives_its_workers_being_killed_again_and_again(crew: Crew
     assert clean["state"] == "complete", clean
     total = clean["progress"]["chunks_total"]
     asked = Asked(platform, WORK["interval"])
-    pace(crew, 1.0)
+    pace(crew, 3.0)
     name = platform.ask(**WORK)
     committed = Committed(platform, name)
     extras = []

@@ -16,7 +16,7 @@ from harness import until
 from workers import PATIENCE, Worker
 
 #: A backtest of seven rows.
-SMALL = {"tickers": ["GE"], "start": "2024-07-01", "end": "2024-07-01", "interval": "1h"}
+SMALL = {"tickers": ["GE"], "start": "2024-05-01", "end": "2024-05-01", "interval": "1h"}
 _LEVELS = (IsolationLevel.READ_COMMITTED, IsolationLevel.READ_UNCOMMITTED)
 
 
