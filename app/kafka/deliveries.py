@@ -18,6 +18,9 @@ logger = logging.getLogger(__name__)
 class TolerantConsumerThread(driver.AIOKafkaConsumerThread):
     """Faust's consumer, which goes on at the partitions' ends after a message that aiokafka cannot decode."""
 
+    # Its comings and goings are Faust's to tell, not ours.
+    logger = logging.getLogger(driver.__name__)
+
     async def _fetch_records(self, consumer: Any, *given: Any, **named: Any) -> Any:
         try:
             return await super()._fetch_records(consumer, *given, **named)

@@ -34,7 +34,7 @@ from app.local.probe import http_status
 pytestmark = pytest.mark.integration
 
 TIMES = 4 if FULL else 1
-#: Before the day on which the live market is.
+#: Before the days on which the live market is.
 WORK = {
     "tickers": ["AAPL", "AMD", "GE", "MSFT", "NVDA", "WMT"],
     "start": "2024-05-01",
@@ -82,7 +82,7 @@ def traffic(crew: Crew, diary: Diary, seconds: float) -> Iterator[Traffic]:
     """Traffic through a terminal that takes so many seconds for most answers."""
     platform = crew.platform
     clean = platform.finished(platform.ask(**WORK), 120)
-    with market(platform, "2024-05-14T10:00:20", 5) as found:
+    with market(platform, f"{next(crew.days)}T10:00:20", 5) as found:
         topics = found.subscribe(tickers=["GE", "JPM"], schema="trade")
         topics += found.subscribe(tickers=["GE"], schema="quote")
         since = {topic: moment(found.live(topic)["since"]) for topic in topics}

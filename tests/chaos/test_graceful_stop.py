@@ -62,7 +62,7 @@ def test_history_stops_with_open_transactions_and_hanging_requests(crew: Crew) -
 def test_live_stops_while_the_stream_runs_and_history_is_slow(crew: Crew) -> None:
     platform = crew.platform
     (worker,) = crew.of("live")
-    with market(platform, "2024-05-14T10:00:20", 5) as found:
+    with market(platform, f"{next(crew.days)}T10:00:20", 5) as found:
         topics = found.subscribe(tickers=["GE", "JPM"], schema="trade")
         topics += found.subscribe(tickers=["GE"], schema="ohlcv", interval="1s")
         since = {topic: moment(found.live(topic)["since"]) for topic in topics}

@@ -85,6 +85,8 @@ class Crew:
     registry: Process
     #: What the supervisors say, such as how a process ended.
     events: list[str]
+    #: Sessions of the live market, none of which comes again: a live topic keeps what it was once brought.
+    days: Iterator[str]
     _state: StateDir
     _supervisors: dict[str, Supervisor] = field(default_factory=dict)
     _numbers: dict[str, Iterator[int]] = field(default_factory=lambda: defaultdict(lambda: itertools.count(2)))
@@ -164,9 +166,9 @@ def crew_on(folder: Path) -> Iterator[Crew]:
         platform = Platform(local, terminal.simulator, http, local.endpoints.kafka, local.endpoints.registry)
         workers = {role: worker_of(platform, role) for role in ("coordinator", "history", "live")}
         extra = StateDir(folder / "extra")
-        crew = Crew(
-            platform, terminal, workers, process_of(platform, "broker"), process_of(platform, "registry"), events, extra
-        )
+        days = (f"2024-05-{day}" for day in (14, 15, 16, 17, 20, 21, 22, 23, 24, 28, 29, 30, 31))
+        services = (process_of(platform, name) for name in ("broker", "registry"))
+        crew = Crew(platform, terminal, workers, *services, events, days, extra)
         stack.callback(crew.stop)
         crew.join("coordinator", "history")
         yield crew
