@@ -24,7 +24,7 @@ from crew import Crew
 from harness import until
 from live import LiveMarket, market, moment
 from truth import answered, same, verify
-from watch import SMALL, rows_of
+from watch import SMALL, rows_of, undisturbed
 from workers import PATIENCE
 
 from app.avro.request import BACKTEST_REQUEST
@@ -33,7 +33,8 @@ from app.local.probe import http_status
 
 pytestmark = pytest.mark.integration
 
-TIMES = 4 if FULL else 1
+#: How often each fault is made with all of it.
+TIMES = 4
 #: Before the days on which the live market is.
 WORK = {
     "tickers": ["AAPL", "AMD", "GE", "MSFT", "NVDA", "WMT"],
@@ -43,6 +44,18 @@ WORK = {
 }
 #: Seconds that the terminal is away.
 AWAY = 60 if FULL else 4
+#: A terminal that takes its time for most answers, and one that does worse.
+LINGERING = [
+    {"match": {"query": "interval=1s"}, "fault": {"kind": "stall", "seconds": 2}, "probability": 0.8},
+]
+SLOW = [
+    {"match": {"path": "/history/"}, **rule}
+    for rule in (
+        {"fault": {"kind": "stall", "seconds": 3}, "probability": 0.3},
+        {"fault": {"kind": "stall", "seconds": 2, "after_bytes": 20_000}, "probability": 0.3},
+        {"fault": {"kind": "cut", "after_bytes": 50_000}, "probability": 0.2, "times": 5},
+    )
+]
 
 
 @dataclass
@@ -78,28 +91,29 @@ class Traffic:
 
 
 @contextmanager
-def traffic(crew: Crew, diary: Diary, seconds: float) -> Iterator[Traffic]:
-    """Traffic through a terminal that takes so many seconds for most answers."""
+def traffic(crew: Crew, diary: Diary) -> Iterator[Traffic]:
+    """Traffic through a terminal that takes its time."""
     platform = crew.platform
-    clean = platform.finished(platform.ask(**WORK), 120)
+    clean = undisturbed(crew, WORK)
     with market(platform, f"{next(crew.days)}T10:00:20", 5) as found:
         topics = found.subscribe(tickers=["GE", "JPM"], schema="trade")
         topics += found.subscribe(tickers=["GE"], schema="quote")
         since = {topic: moment(found.live(topic)["since"]) for topic in topics}
-        slow = {"kind": "stall", "seconds": seconds}
-        platform.simulator.set_faults([{"match": {"query": "interval=1s"}, "fault": slow, "probability": 0.8}])
+        platform.simulator.set_faults(LINGERING)
         name = platform.ask(**WORK)
         rows_of(crew, name, 1)
         diary.say("a backtest, a live feed and requests run")
         yield Traffic(crew, found, topics, since, name, clean)
 
 
-@pytest.mark.timeout(1800 if FULL else 600)
-def test_nothing_is_lost_or_doubled_whatever_happens_to_the_broker(crew: Crew) -> None:
-    diary = Diary("broker")
-    faults = [restart, kill, freeze, fill_the_disk] * TIMES
+@pytest.mark.timeout(3600 if FULL else 900)
+def test_nothing_is_lost_or_doubled_whatever_happens_to_broker_and_terminal(crew: Crew) -> None:
+    diary = Diary("broker and terminal")
+    broker = [restart, kill, freeze, fill_the_disk]
+    faults = [*broker, slow_terminal] * TIMES if FULL else [*diary.chance.sample(broker, 2), slow_terminal]
+    faults.append(terminal_away)
     diary.chance.shuffle(faults)
-    with traffic(crew, diary, 3) as going:
+    with traffic(crew, diary) as going:
         for fault in faults:
             time.sleep(diary.chance.uniform(0.2, 1.5))
             fault(crew, diary)
@@ -138,27 +152,21 @@ def fill_the_disk(crew: Crew, diary: Diary) -> None:
     crew.broker.followed(pid)
 
 
-@pytest.mark.timeout(1800 if FULL else 600)
-def test_a_terminal_that_is_away_or_slow_costs_time_only(crew: Crew) -> None:
-    diary = Diary("terminal")
-    with traffic(crew, diary, 2) as going:
-        diary.fault("terminal away", f"for {AWAY} s")
-        crew.away()
-        try:
-            going.ask()
-            time.sleep(AWAY)
-        finally:
-            crew.back()
-        diary.fault("terminal slow")
-        slow = [
-            {"fault": {"kind": "stall", "seconds": 3}, "probability": 0.3},
-            {"fault": {"kind": "stall", "seconds": 2, "after_bytes": 20_000}, "probability": 0.3},
-            {"fault": {"kind": "cut", "after_bytes": 50_000}, "probability": 0.2, "times": 5},
-        ]
-        crew.platform.simulator.set_faults([{"match": {"path": "/history/"}, **rule} for rule in slow])
-        going.ask()
-        crew.platform.finished(going.name, 300)
-        print(f"  {diary.total()}; {going.whole()}")
+def terminal_away(crew: Crew, diary: Diary) -> None:
+    """Nobody listens on its ports."""
+    diary.fault("terminal away", f"for {AWAY} s")
+    crew.away()
+    try:
+        time.sleep(AWAY)
+    finally:
+        crew.back()
+    crew.platform.simulator.set_faults(LINGERING)
+
+
+def slow_terminal(crew: Crew, diary: Diary) -> None:
+    """From now on many answers come late, some stop in the middle and a few break off."""
+    diary.fault("terminal slow")
+    crew.platform.simulator.set_faults(SLOW)
 
 
 @pytest.mark.timeout(600)
@@ -178,13 +186,13 @@ def test_without_the_registry_avro_is_a_dead_letter_and_json_is_served(crew: Cre
         assert letter.value() == before
         assert "registry" in dict(letter.headers())["reason"].decode()
         for name in names:
-            assert platform.finished(name)["state"] == "complete"
+            assert platform.finished(name, 300)["state"] == "complete"
     finally:
         os.kill(pid, signal.SIGCONT)
     until("the registry", lambda: http_status(f"{platform.registry}/subjects") == 200, PATIENCE)
     # Submitted again it is taken, as it is.
     publish(crew, before)
-    done = platform.finished(f"avro-{diary.seed}-a")
+    done = platform.finished(f"avro-{diary.seed}-a", 300)
     assert done["state"] == "complete"
     print(f"  {diary.total()}; {answered(platform)} messages on requests all answered")
 

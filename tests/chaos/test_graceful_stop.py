@@ -12,7 +12,7 @@ from crew import Crew
 from harness import until
 from live import market, moment
 from truth import answered, same, verify
-from watch import SMALL, rows_of
+from watch import SMALL, rows_of, undisturbed
 from workers import Worker
 
 pytestmark = pytest.mark.integration
@@ -44,7 +44,7 @@ def stop(crew: Crew, worker: Worker) -> None:
 @pytest.mark.timeout(600)
 def test_history_stops_with_open_transactions_and_hanging_requests(crew: Crew) -> None:
     platform = crew.platform
-    clean = platform.run(**WORK)
+    clean = undisturbed(crew, WORK)
     platform.simulator.set_faults(HANGING)
     name = platform.ask(**WORK)
     rows_of(crew, name, 1)
@@ -52,7 +52,7 @@ def test_history_stops_with_open_transactions_and_hanging_requests(crew: Crew) -
         until("requests that hang", lambda w=worker: w.metric("fdp_slots_in_use"), 60)  # type: ignore[misc]
         stop(crew, worker)
     platform.simulator.set_faults([])
-    done = platform.finished(name, 120)
+    done = platform.finished(name, 300)
     same(done, clean)
     for receipt in done["receipts"]:
         verify(platform, receipt)
@@ -102,7 +102,7 @@ def test_a_coordinator_stops_while_requests_keep_coming_and_connections_stay_ope
         asking.join(120)
     assert not asking.is_alive(), "a request was never answered"
     for name in names:
-        assert platform.finished(name)["state"] == "complete"
+        assert platform.finished(name, 300)["state"] == "complete"
     print(f"  {len(names)} requests asked for meanwhile; {answered(platform)} messages on requests all answered")
 
 

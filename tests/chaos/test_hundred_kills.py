@@ -11,7 +11,7 @@ from chance import FULL, Diary
 from crew import Crew
 from harness import until
 from truth import answered, as_the_terminal_says, same, verify
-from watch import SMALL
+from watch import SMALL, undisturbed
 from workers import PATIENCE, Worker
 
 from app.settings import Role
@@ -37,8 +37,7 @@ FASTEST, SLOWEST = 0.2, 20.0
 def test_a_backtest_survives_its_workers_being_killed_again_and_again(crew: Crew) -> None:
     diary = Diary(f"{KILLS} kills")
     platform = crew.platform
-    clean = platform.finished(platform.ask(**WORK), 600)
-    assert clean["state"] == "complete", clean
+    clean = undisturbed(crew, WORK)
     total = clean["progress"]["chunks_total"]
     asked = Asked(platform, WORK["interval"])
     pace(crew, 3.0)

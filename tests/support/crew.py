@@ -34,7 +34,7 @@ class Coordinators(httpx.Client):
         super().__init__(timeout=30, trust_env=False)
         self.ports: list[int] = []
 
-    def request(self, method: str, url: httpx.URL | str, **given: Any) -> httpx.Response:  # type: ignore[override]
+    def request(self, method: str, url: httpx.URL | str, **given: Any) -> httpx.Response:
         if not str(url).startswith("/"):
             return super().request(method, url, **given)
         deadline = time.monotonic() + PATIENCE
@@ -59,13 +59,15 @@ class Terminal:
 
     def __init__(self) -> None:
         self.clock = MarketClock()
-        self._ports = {"http_port": free_port(), "ws_port": free_port()}
+        self._http_port, self._ws_port = free_port(), free_port()
         self._running = ExitStack()
         self.simulator = self.open()
 
     def open(self) -> Simulator:
         """Begin to answer, as a terminal that was started again."""
-        started = Simulator.in_thread(seed=7, tier="pro", clock=self.clock, **self._ports)
+        started = Simulator.in_thread(
+            seed=7, tier="pro", clock=self.clock, http_port=self._http_port, ws_port=self._ws_port
+        )
         self.simulator = self._running.enter_context(started)
         return self.simulator
 
@@ -167,8 +169,8 @@ def crew_on(folder: Path) -> Iterator[Crew]:
         workers = {role: worker_of(platform, role) for role in ("coordinator", "history", "live")}
         extra = StateDir(folder / "extra")
         days = (f"2024-05-{day}" for day in (14, 15, 16, 17, 20, 21, 22, 23, 24, 28, 29, 30, 31))
-        services = (process_of(platform, name) for name in ("broker", "registry"))
-        crew = Crew(platform, terminal, workers, *services, events, days, extra)
+        broker, registry = process_of(platform, "broker"), process_of(platform, "registry")
+        crew = Crew(platform, terminal, workers, broker, registry, events, days, extra)
         stack.callback(crew.stop)
         crew.join("coordinator", "history")
         yield crew

@@ -103,7 +103,7 @@ def _backtest_of(message: Message) -> str | None:
 
 
 def _header(message: Message, wanted: str) -> str:
-    return next(value.decode() for name, value in message.headers() if name == wanted)
+    return str(dict(message.headers())[wanted], "utf-8")
 
 
 def _millis(text: str) -> int:
