@@ -3,8 +3,6 @@ the truth, and nothing that was committed was asked for again."""
 
 from __future__ import annotations
 
-import time
-
 import pytest
 from asked import Asked, Chunk, Committed
 from chance import FULL, Diary
@@ -29,8 +27,8 @@ WORK = {
 }
 #: The part of the kills that hits a history worker; the others hit a coordinator.
 HISTORY = 0.6
-#: Seconds that the terminal takes for an answer at the least and at the most, so that the work lasts through the kills.
-FASTEST, SLOWEST = 0.2, 20.0
+#: Seconds that the terminal takes for an answer at the least and at the most.
+FASTEST, SLOWEST = 0.3, 8.0
 
 
 @pytest.mark.timeout(3600 if FULL else 600)
@@ -39,8 +37,10 @@ def test_a_backtest_survives_its_workers_being_killed_again_and_again(crew: Crew
     platform = crew.platform
     clean = undisturbed(crew, WORK)
     total = clean["progress"]["chunks_total"]
+    #: How many chunks are committed when each kill strikes; some strike at once, as if the machine had gone.
+    moments = sorted(diary.chance.randrange(1, total - total // 10) for _ in range(KILLS))
     asked = Asked(platform, WORK["interval"])
-    pace(crew, 3.0)
+    pace(crew, FASTEST)
     name = platform.ask(**WORK)
     committed = Committed(platform, name)
     extras = []
@@ -53,21 +53,22 @@ def test_a_backtest_survives_its_workers_being_killed_again_and_again(crew: Crew
         for chunk in done:
             seen.setdefault(chunk, latest)
 
+    def reached(chunks: int) -> bool:
+        look()
+        pace(crew, len(seen) - chunks)
+        return len(seen) >= chunks
+
     try:
-        until("the first chunks", lambda: platform.http.get(f"/backtests/{name}").json()["progress"]["rows"] > 0, 120)
-        begun = time.monotonic()
-        for kill in range(KILLS):
-            time.sleep(diary.chance.uniform(0, 0.5))
-            look()
+        for kill, chunks in enumerate(moments):
+            until(f"{chunks} chunks", lambda chunks=chunks: reached(chunks), 300)  # type: ignore[misc]
             victim = choose(crew, diary)
+            look()
             diary.fault(
                 f"kill -9 {victim.role}", f"{victim.name} ({victim.pid}), {len(seen)} of {total} chunks committed"
             )
             victim.kill()
             if kill % 4 == 0:
                 extras.append(platform.ask(**SMALL))
-            each = (time.monotonic() - begun) / (kill + 1)
-            pace(crew, 6 * each * (KILLS - kill - 1) / max(total - len(seen), 1))
         diary.say(f"the last kill, {len(seen)} of {total} chunks committed")
         platform.simulator.set_faults([])
         done = platform.finished(name, 600)
@@ -100,7 +101,8 @@ def choose(crew: Crew, diary: Diary) -> Worker:
     return until(f"a {role} to be ready", lambda: next((one for one in workers if one.is_ready), None), PATIENCE)
 
 
-def pace(crew: Crew, seconds: float) -> None:
-    """Let the terminal take so long for an answer."""
-    stall = {"kind": "stall", "seconds": min(max(seconds, FASTEST), SLOWEST)}
+def pace(crew: Crew, ahead: int) -> None:
+    """Let the terminal take its time, the more the further the work is ahead of the kills."""
+    seconds = min(max(float(ahead), FASTEST), SLOWEST)
+    stall = {"kind": "stall", "seconds": seconds}
     crew.platform.simulator.set_faults([{"match": {"query": f"interval={WORK['interval']}"}, "fault": stall}])
