@@ -27,8 +27,9 @@ WORK = {
 }
 #: The part of the kills that hits a history worker; the others hit a coordinator.
 HISTORY = 0.6
-#: Seconds that the terminal takes for an answer at the least and at the most.
-FASTEST, SLOWEST = 0.3, 8.0
+#: Seconds that the terminal takes for an answer while the next kill waits for the work, and while the work should not
+#: run away from the kills.
+BRISK, LAZY = 0.5, 6.0
 
 
 @pytest.mark.timeout(3600 if FULL else 600)
@@ -40,7 +41,7 @@ def test_a_backtest_survives_its_workers_being_killed_again_and_again(crew: Crew
     #: How many chunks are committed when each kill strikes; some strike at once, as if the machine had gone.
     moments = sorted(diary.chance.randrange(1, total - total // 10) for _ in range(KILLS))
     asked = Asked(platform, WORK["interval"])
-    pace(crew, FASTEST)
+    pace(crew, BRISK)
     name = platform.ask(**WORK)
     committed = Committed(platform, name)
     extras = []
@@ -55,8 +56,9 @@ def test_a_backtest_survives_its_workers_being_killed_again_and_again(crew: Crew
 
     def reached(chunks: int) -> bool:
         look()
-        pace(crew, len(seen) - chunks)
-        return len(seen) >= chunks
+        there = len(seen) >= chunks
+        pace(crew, LAZY if there else BRISK)
+        return there
 
     try:
         for kill, chunks in enumerate(moments):
@@ -101,8 +103,7 @@ def choose(crew: Crew, diary: Diary) -> Worker:
     return until(f"a {role} to be ready", lambda: next((one for one in workers if one.is_ready), None), PATIENCE)
 
 
-def pace(crew: Crew, ahead: int) -> None:
-    """Let the terminal take its time, the more the further the work is ahead of the kills."""
-    seconds = min(max(float(ahead), FASTEST), SLOWEST)
+def pace(crew: Crew, seconds: float) -> None:
+    """Let the terminal take so long for each answer from now on."""
     stall = {"kind": "stall", "seconds": seconds}
     crew.platform.simulator.set_faults([{"match": {"query": f"interval={WORK['interval']}"}, "fault": stall}])
