@@ -94,7 +94,7 @@ def test_a_backtest_survives_its_workers_being_killed_again_and_again(crew: Crew
         assert platform.finished(extra, PATIENCE)["state"] == "complete"
     print(f"  {diary.total()}, {on_the_way} of them before the last chunk was committed")
     print(f"  {rows} rows of {len(done['receipts'])} series equal to the truth, receipts verified")
-    print(f"  {asked.again()} of {total} chunks were in flight at a kill and asked for again, none of those committed")
+    print(f"  {asked.again()} requests in flight at a kill were made again, none for a committed chunk")
     print(f"  {len(extras)} other backtests posted meanwhile; {answered(platform)} messages on requests all answered")
 
 
