@@ -156,12 +156,33 @@ def _clean(value: Any) -> Any:
     return {key: _clean(one) for key, one in value.items()} if isinstance(value, dict) else value
 
 
+class Seldom(logging.Filter):
+    """Lets a library say the same thing once in ``seconds``: aiokafka has eighty lines a second to say of a broker
+    that is away. Lines are the same when they are of one format, whatever is put into it."""
+
+    def __init__(self, library: str, seconds: float) -> None:
+        super().__init__(library)
+        self._seconds = seconds
+        self._said: dict[object, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if not super().filter(record):
+            return True
+        said = (record.name, record.levelno, record.msg)
+        if record.created - self._said.get(said, float("-inf")) < self._seconds:
+            return False
+        self._said[said] = record.created
+        return True
+
+
 def configure(level: str, form: str, *, role: str = "", instance: str = "") -> None:
     """Log to stderr, and so warnings and what nobody caught. What the libraries say of every rebalance and request is
     kept to warnings."""
     handler = logging.StreamHandler()
     handler.setFormatter(_Json() if form == "json" else _Text())
     handler.addFilter(_Subject({name: value for name, value in (("role", role), ("instance", instance)) if value}))
+    if level != "DEBUG":
+        handler.addFilter(Seldom("aiokafka", 10))
     logging.basicConfig(level=level, handlers=[handler], force=True)
     logging.captureWarnings(True)
     if form == "json":

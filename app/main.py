@@ -191,7 +191,8 @@ def _coordinator(
             raise LogError(f"the brokers did not take the request ({type(error).__name__})") from None
 
     app.starters += [index.start, live.start, index.catch_up, live.catch_up, decider.start]
-    app.stoppers += [(decider.stop, index.stop, live.stop), (registry.close,)]
+    # The decider first: after its last commit it waits for the indexes to show it.
+    app.stoppers += [(decider.stop,), (index.stop, live.stop), (registry.close,)]
     requests_agent(app, decider)
     health.checks["index"] = lambda: _reading(index)
     health.checks["live_index"] = lambda: _reading(live)

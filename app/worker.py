@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import gc
+import logging
+import os
 import resource
 import sys
 from typing import Any, NoReturn
@@ -31,8 +33,25 @@ def run_role(settings: Settings, role: Role) -> NoReturn:
     app.finalize()
     app.worker_init()
     app.worker_init_post_autodiscover()
-    _Worker(app, quiet=True, override_logging=False, redirect_stdouts=False).execute_from_commandline()
-    raise SystemExit(0)
+    try:
+        _Worker(app, quiet=True, override_logging=False, redirect_stdouts=False).execute_from_commandline()
+    except SystemExit as end:
+        _leave(end.code)
+    _leave(0)
+
+
+def _leave(code: int | str | None) -> NoReturn:
+    """End the process now that everything is stopped.
+
+    Python's own end would wait for Arrow's threads, which may be in the middle of an answer that does not come, and
+    those that come back to an interpreter that is gone abort the process.
+    """
+    if isinstance(code, str):
+        print(code, file=sys.stderr)
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code if isinstance(code, int) else int(code is not None))
 
 
 class _Worker(faust.Worker):

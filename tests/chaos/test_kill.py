@@ -2,41 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import os
-import random
-import signal
 from typing import Any
 
-import httpx
 import pytest
+from chance import Diary
 from harness import Platform, until
+from workers import worker_of
 
 pytestmark = pytest.mark.integration
 
 WORK = {"tickers": ["AAPL", "MSFT", "NVDA"], "start": "2024-07-01", "end": "2024-07-12", "interval": "1s"}
-
-
-def kill(platform: Platform, role: str) -> None:
-    """kill -9 the process of a role and wait until another one has taken its place."""
-    path = platform.local.state_dir / "endpoints.json"
-    pid = json.loads(path.read_text())["pids"][role]
-    os.kill(pid, signal.SIGKILL)
-    until(f"another {role}", lambda: json.loads(path.read_text())["pids"][role] != pid)
-
-
-def ready(platform: Platform, role: str) -> None:
-    port = platform.local.settings.web_port_of(role)  # type: ignore[arg-type]
-
-    def probe() -> bool:
-        try:
-            return platform.http.get(f"http://127.0.0.1:{port}/health/ready").status_code == 200
-        except httpx.TransportError:
-            return False
-
-    until(f"{role} to be ready", probe)
-
-
 CHAIN = {"root": "AAPL", "start": "2024-07-01", "end": "2024-07-03", "schema": "quote", "interval": "1m"}
 
 
@@ -65,24 +40,24 @@ def test_a_chain_whose_plan_is_split_survives_the_death_of_its_writer(platform: 
 
 def run_and_kill(platform: Platform, asset: str, work: dict[str, Any], most: int = 4) -> dict[str, Any]:
     """A backtest whose history role is killed up to ``most`` times, at random moments."""
-    seed = random.randrange(1_000_000)
-    print(f"seed {seed}")
-    chance = random.Random(seed)
+    diary = Diary(f"{asset} history killed")
+    history = worker_of(platform, "history")
     name = platform.ask(asset, **work)
     kills = 0
     while platform.http.get(f"/backtests/{name}").json()["state"] in ("accepted", "running") and kills < most:
         rows = platform.http.get(f"/backtests/{name}").json()["progress"]["rows"]
-        more = rows + chance.randrange(1, 60_000)
+        more = rows + diary.chance.randrange(1, 60_000)
 
         def on_the_way(more: int = more) -> bool:
             found = platform.http.get(f"/backtests/{name}").json()
             return found["progress"]["rows"] >= more or found["state"] not in ("accepted", "running")
 
         until(f"{more} rows", on_the_way)
-        kill(platform, "history")
+        diary.fault("kill -9 history", f"({history.pid})")
+        history.kill()
         kills += 1
     done = platform.finished(name, timeout=120)
-    print(f"{kills} kills of the history role survived")
+    print(f"  {diary.total()}")
     assert done["state"] == "complete", done
     return done
 
@@ -99,8 +74,9 @@ def compare(platform: Platform, done: dict[str, Any], clean: dict[str, Any]) -> 
 def test_requests_survive_the_death_of_their_decider(platform: Platform) -> None:
     body = {"tickers": ["GE"], "start": "2024-07-02", "end": "2024-07-02", "interval": "1h"}
     names = [platform.ask(**body) for _ in range(3)]
-    kill(platform, "coordinator")
-    ready(platform, "coordinator")
+    coordinator = worker_of(platform, "coordinator")
+    coordinator.kill()
+    coordinator.ready()
     for name in names:
         assert platform.finished(name)["state"] == "complete"
     assert platform.run(**body)["state"] == "complete"

@@ -4,29 +4,20 @@ with another one standing by, history busy meanwhile. In the end every row is th
 from __future__ import annotations
 
 import datetime as dt
-import json
 import os
-import random
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
-from harness import Platform, until, web_ports
+from chance import FULL, Diary
+from harness import Platform, until
 from live import LiveMarket, market, moment
-
-from app.local.roles import environment_of
+from owners import Owners, standing_by
 
 pytestmark = pytest.mark.integration
 
-#: All of it with ``make chaos``; a part of it in every run of the tests.
-FULL = os.environ.get("CHAOS") == "full"
 DROPS, KILLS, FREEZES, SILENT = (20, 3, 2, 4) if FULL else (4, 1, 1, 1)
 #: Real seconds, so that the frozen owner's partition goes to the other one.
 FROZEN = 10
@@ -38,75 +29,12 @@ BUSY = {
 }
 
 
-class Owners:
-    """The platform's own live role and one standing by; which of them holds the feed changes."""
-
-    def __init__(self, platform: Platform, log: Path) -> None:
-        self._platform = platform
-        self._log = log.open("ab")
-        self._port = web_ports()["live_web_port"]
-        self._standby: subprocess.Popen[bytes] | None = None
-
-    def stand_by(self) -> None:
-        """Start the second one, if it is not there."""
-        if self._standby is not None and self._standby.poll() is None:
-            return
-        environment = {**environment_of(self._platform.local.settings), "LIVE_WEB_PORT": str(self._port)}
-        command = [sys.executable, "-m", "app", "worker", "--role", "live"]
-        self._standby = subprocess.Popen(command, env=environment, stdout=self._log, stderr=self._log)
-        until("the standby", lambda: _ready(self._platform, self._port), 60)
-
-    def stop(self) -> None:
-        if self._standby is not None:
-            self._standby.kill()
-            self._standby.wait()
-        self._log.close()
-
-    def owner(self) -> int:
-        """The process that holds the feed."""
-        assert self._standby is not None
-        standby = self._standby.pid
-
-        def probe() -> int | None:
-            kept = json.loads((self._platform.local.state_dir / "endpoints.json").read_text())["pids"]["live"]
-            for port, pid in {self._platform.local.settings.live_web_port: kept, self._port: standby}.items():
-                try:
-                    text = self._platform.http.get(f"http://127.0.0.1:{port}/metrics", timeout=2).text
-                except httpx.TransportError:
-                    continue
-                if "fdp_live_owner 1.0" in text:
-                    return int(pid)
-            return None
-
-        return until("an owner of the feed", probe, 40)
-
-
-@contextmanager
-def standing_by(platform: Platform, folder: Path) -> Iterator[Owners]:
-    """A second live role beside the platform's own."""
-    owners = Owners(platform, folder / "standby.log")
-    try:
-        owners.stand_by()
-        yield owners
-    finally:
-        owners.stop()
-
-
-def _ready(platform: Platform, port: int) -> bool:
-    try:
-        return platform.http.get(f"http://127.0.0.1:{port}/health/ready", timeout=2).status_code == 200
-    except httpx.TransportError:
-        return False
-
-
 @pytest.mark.timeout(1200 if FULL else 400)
 def test_a_feed_broken_in_every_way_is_whole_in_the_end(platform: Platform, tmp_path: Path) -> None:
-    seed = random.randrange(1_000_000)
-    print(f"seed {seed}")
-    chance = random.Random(seed)
+    diary = Diary("live feed")
     clean = platform.run(**BUSY)
     faults = ["socket"] * DROPS + ["kill"] * KILLS + ["freeze"] * FREEZES + ["silent"] * SILENT
-    chance.shuffle(faults)
+    diary.chance.shuffle(faults)
     with standing_by(platform, tmp_path) as owners, market(platform, "2024-05-14T10:00:20", 20) as found:
         topics = found.subscribe(tickers=["GE", "JPM"], schema="trade")
         topics += found.subscribe(tickers=["GE"], schema="quote")
@@ -115,8 +43,8 @@ def test_a_feed_broken_in_every_way_is_whole_in_the_end(platform: Platform, tmp_
         since = {topic: moment(found.live(topic)["since"]) for topic in topics}
         busy = platform.ask(**BUSY)
         for fault in faults:
-            strike(platform, owners, fault, chance)
-            time.sleep(chance.uniform(0.3, 2.5))
+            strike(platform, owners, fault, diary)
+            time.sleep(diary.chance.uniform(0.3, 2.5))
         # What nobody told is found when its five minutes are over.
         end = found.clock()
         found.all_verified(topics, end, 240)
@@ -124,10 +52,12 @@ def test_a_feed_broken_in_every_way_is_whole_in_the_end(platform: Platform, tmp_
         gaps = sum(found.entry(topic)["gaps_total"] for topic in topics)
         done = platform.finished(busy, timeout=240)
         assert [one["sha256"] for one in done["receipts"]] == [one["sha256"] for one in clean["receipts"]]
-    print(f"{len(faults)} faults survived, {gaps} gaps in {len(topics)} topics, {sum(rows.values())} rows, each once")
+    print(f"  {diary.total()}; {gaps} gaps in {len(topics)} topics, {sum(rows.values())} rows, each once")
 
 
-def strike(platform: Platform, owners: Owners, fault: str, chance: random.Random) -> None:
+def strike(platform: Platform, owners: Owners, fault: str, diary: Diary) -> None:
+    diary.fault(fault)
+    chance = diary.chance
     match fault:
         case "socket":
             if chance.random() < 0.5:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
-
 import pytest
+from chance import FULL
 from harness import Platform, until
 from live import market
 
 pytestmark = [
     pytest.mark.integration,
-    pytest.mark.skipif(os.environ.get("CHAOS") != "full", reason="simulating a thousand markets takes minutes"),
+    pytest.mark.skipif(not FULL, reason="simulating a thousand markets takes minutes"),
 ]
 
 

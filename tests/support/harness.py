@@ -26,7 +26,7 @@ from oracle import table
 
 from app.local.platform import LocalPlatform
 from app.local.ports import is_free
-from app.settings import ROLES
+from app.settings import ROLES, Role
 from simulator.server import Simulator
 
 NEW_YORK = ZoneInfo("America/New_York")
@@ -42,10 +42,19 @@ WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 
 _PORTS = iter(random.sample(range(10_000 + 1_000 * WORKER, 11_000 + 1_000 * WORKER), 1_000))
 
 
+def free_port() -> int:
+    """A port that nobody else is given."""
+    return next(port for port in _PORTS if is_free(port))
+
+
 def web_ports() -> dict[str, int]:
     """Settings that give each role a free port: several platforms that start at once would all take the default."""
-    names = ("web_port" if role == "coordinator" else f"{role}_web_port" for role in ROLES)
-    return {name: next(port for port in _PORTS if is_free(port)) for name in names}
+    return {port_setting(role): free_port() for role in ROLES}
+
+
+def port_setting(role: Role) -> str:
+    """The setting that names the port of a role's web server."""
+    return "web_port" if role == "coordinator" else f"{role}_web_port"
 
 
 def until(what: str, probe: Callable[[], T | None], timeout: float = 60.0) -> T:
@@ -121,6 +130,7 @@ class Platform:
         )
         consumer.subscribe([topic])
         found: list[Message] = []
+        ended: set[int] = set()
         deadline = time.monotonic() + 30
         try:
             while time.monotonic() < deadline:
@@ -128,7 +138,9 @@ class Platform:
                     if message.error() is None:
                         found.append(message)
                     elif message.error().code() == KafkaError._PARTITION_EOF:
-                        return found
+                        ended.add(message.partition())
+                        if len(ended) == len(consumer.assignment()):
+                            return found
                     else:
                         pytest.fail(str(message.error()))
             pytest.fail(f"{topic} could not be read to its end")

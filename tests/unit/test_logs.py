@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from app.logs import _Json, _Subject, _Text, about, stay_about
+from app.logs import Seldom, _Json, _Subject, _Text, about, stay_about
 
 TOPIC = "stock-aapl-ohlcv1m-historical-b-1"
 LIVE = "option-brk..2fb-quote-live"
@@ -163,3 +163,27 @@ raise OSError("in the end")
     assert (thread["exception"]["type"], thread["thread"]) == ("KeyError", "feeder")
     assert (end["exception"]["type"], end["exception"]["message"], end["role"]) == ("OSError", "in the end", "live")
     assert ended.returncode == 1
+
+
+def repeated(name: str, text: str, *parts: object, at: float) -> logging.LogRecord:
+    made = logging.LogRecord(name, logging.ERROR, __file__, 1, text, parts, None)
+    made.created = at
+    return made
+
+
+def test_a_library_says_the_same_thing_once_in_a_while() -> None:
+    seldom = Seldom("aiokafka", 10)
+    said = [seldom.filter(repeated("aiokafka.conn", "no answer from %s", node, at=node)) for node in range(21)]
+    assert [at for at, passed in enumerate(said) if passed] == [0, 10, 20]
+
+
+def test_what_differs_is_said_at_once() -> None:
+    seldom = Seldom("aiokafka", 10)
+    assert seldom.filter(repeated("aiokafka.conn", "no answer", at=0))
+    assert seldom.filter(repeated("aiokafka.conn", "closed", at=0))
+    assert seldom.filter(repeated("aiokafka.client", "no answer", at=0))
+
+
+def test_our_own_lines_are_all_said() -> None:
+    seldom = Seldom("aiokafka", 10)
+    assert all(seldom.filter(repeated("app.main", "the provider is away", at=0)) for _ in range(3))

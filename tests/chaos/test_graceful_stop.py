@@ -1,0 +1,113 @@
+"""SIGTERM in the middle of everything: each role ends within ten seconds with exit code 0, and the next one goes on."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from contextlib import closing
+
+import httpx
+import pytest
+from crew import Crew
+from harness import until
+from live import market, moment
+from truth import answered, same, verify
+from watch import SMALL, rows_of, undisturbed
+from workers import Worker
+
+pytestmark = pytest.mark.integration
+
+#: What the platform promises, in seconds: the whole of it, for this is the promise.
+GRACE = 10.0
+WORK = {"tickers": ["AAPL", "AMD", "GE", "MSFT"], "start": "2024-07-01", "end": "2024-07-03", "interval": "1s"}
+#: Some requests hang for longer than anybody may wait, in front of the answer or in the middle of it.
+HANGING = [
+    {"match": {"path": "/history/"}, "fault": {"kind": "stall", "seconds": 60}, "probability": 0.2},
+    {
+        "match": {"path": "/history/"},
+        "fault": {"kind": "stall", "seconds": 60, "after_bytes": 50_000},
+        "probability": 0.2,
+    },
+]
+
+
+def stop(crew: Crew, worker: Worker) -> None:
+    """Ask a worker to end by SIGTERM; it does, in time and without a fault, and the next one takes its place."""
+    told, pid = len(crew.events), worker.pid
+    seconds = worker.ended(GRACE)
+    print(f"  {worker.name} ended {seconds:.1f} s after SIGTERM")
+    worker.followed(pid)
+    ends = [event for event in crew.events[told:] if event.startswith(f"{worker.name} ended")]
+    assert ends == [f"{worker.name} ended (exit code 0), starting it again"]
+
+
+@pytest.mark.timeout(600)
+def test_history_stops_with_open_transactions_and_hanging_requests(crew: Crew) -> None:
+    platform = crew.platform
+    clean = undisturbed(crew, WORK)
+    platform.simulator.set_faults(HANGING)
+    name = platform.ask(**WORK)
+    rows_of(crew, name, 1)
+    for worker in crew.of("history"):
+        until("requests that hang", lambda w=worker: w.metric("fdp_slots_in_use"), 60)  # type: ignore[misc]
+        stop(crew, worker)
+    platform.simulator.set_faults([])
+    done = platform.finished(name, 300)
+    same(done, clean)
+    for receipt in done["receipts"]:
+        verify(platform, receipt)
+
+
+@pytest.mark.timeout(600)
+def test_live_stops_while_the_stream_runs_and_history_is_slow(crew: Crew) -> None:
+    platform = crew.platform
+    (worker,) = crew.of("live")
+    with market(platform, f"{next(crew.days)}T10:00:20", 5) as found:
+        topics = found.subscribe(tickers=["GE", "JPM"], schema="trade")
+        topics += found.subscribe(tickers=["GE"], schema="ohlcv", interval="1s")
+        since = {topic: moment(found.live(topic)["since"]) for topic in topics}
+        # A gap that is to be mended: its repair hangs.
+        platform.simulator.set_faults(HANGING)
+        platform.simulator.stream_fault("upstream_down", seconds=0.5)
+        stop(crew, worker)
+        platform.simulator.set_faults([])
+        worker.ready()
+        end = found.clock()
+        found.all_covered(topics, end, 120)
+        rows = sum(found.compare(topic, since[topic], end) for topic in topics)
+    print(f"  {rows} live rows, each once")
+
+
+@pytest.mark.timeout(600)
+def test_a_coordinator_stops_while_requests_keep_coming_and_connections_stay_open(crew: Crew) -> None:
+    platform = crew.platform
+    names: list[str] = []
+    over = threading.Event()
+
+    def keep_asking() -> None:
+        while not over.is_set():
+            names.append(platform.ask(**SMALL))
+
+    asking = threading.Thread(target=keep_asking, daemon=True)
+    asking.start()
+    try:
+        for worker in crew.of("coordinator"):
+            worker.ready()
+            until("requests", lambda: names, 60)
+            with half_sent(worker), httpx.Client(trust_env=False) as idle:
+                assert idle.get(f"http://127.0.0.1:{worker.port}/health/live").status_code == 200
+                stop(crew, worker)
+    finally:
+        over.set()
+        asking.join(120)
+    assert not asking.is_alive(), "a request was never answered"
+    for name in names:
+        assert platform.finished(name, 300)["state"] == "complete"
+    print(f"  {len(names)} requests asked for meanwhile; {answered(platform)} messages on requests all answered")
+
+
+def half_sent(worker: Worker) -> closing[socket.socket]:
+    """A connection with a request whose body does not come."""
+    connection = socket.create_connection(("127.0.0.1", worker.port))
+    connection.sendall(b"POST /backtests HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{")
+    return closing(connection)
