@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test chaos lint audit format schemas bench lock clean
+.PHONY: demo test chaos soak lint audit format schemas bench lock clean
 
 demo: $(READY)  ## the main job from nothing, about 15 s from the second time on
 	$(BIN)/python -m app demo
@@ -14,6 +14,9 @@ test: $(READY)  ## all tests, on an embedded broker and registry
 
 chaos: $(READY)  ## what breaks, broken more often than in the tests; some minutes
 	CHAOS=full $(BIN)/python -m pytest tests/chaos tests/integration/test_fuzz.py tests/unit/theta/test_noise.py -s
+
+soak: $(READY)  ## a week of 200 live series, with a backtest run and deleted each hour; a quarter of an hour
+	SOAK=week $(BIN)/python -m pytest tests/chaos/test_soak.py -k week -s
 
 lint: $(READY)  ## style, types, one-way layers
 	$(BIN)/ruff check .

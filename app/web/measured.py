@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import platform
+import sys
 import time
 from collections import Counter
 from collections.abc import Mapping
@@ -42,6 +43,8 @@ def every_role(metrics: Metrics, health: Health, traffic: Traffic) -> None:
     metrics.tell("fdp_build_info", lambda: {build: 1.0})
     metrics.tell("fdp_ready", lambda: health.report()[0])
     metrics.tell("fdp_check_ok", checks)
+    # Resident memory hides a leak for hours.
+    metrics.tell("fdp_python_blocks", sys.getallocatedblocks)
     metrics.tell("fdp_provider_state", lambda: provider_state(health.terminal()))
     metrics.tell("fdp_transactions_total", TRANSACTIONS)
     metrics.tell("fdp_commit_seconds", COMMIT_SECONDS)

@@ -40,6 +40,7 @@ def _histogram(name: str, meaning: str, *labels: str) -> Described:
 EVERY = (
     _gauge("fdp_build_info", "Always 1; which version of the platform this is, and of Python.", "version", "python"),
     _gauge("fdp_ready", "1 when the role does its work, as `/health/ready` says; 0 otherwise."),
+    _gauge("fdp_python_blocks", "Blocks of memory that the interpreter holds: what lives, to the object."),
     _gauge("fdp_check_ok", "1 when this check of `/health/ready` finds nothing missing.", "check"),
     _gauge("fdp_provider_state", "1 for the state that the provider's own connection is in, 0 for others.", "state"),
     _counter("fdp_transactions_total", "Transactions ended by this process: `committed` or `aborted`.", "outcome"),
