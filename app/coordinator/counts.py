@@ -11,7 +11,7 @@ from typing import get_args
 from app.domain.decide import Decision, Instructed
 from app.domain.instructions import INSTRUCTIONS
 from app.domain.records import BacktestRecord, Checkpoint
-from app.domain.status import BacktestState, backtest_state
+from app.domain.status import BacktestState, backtest_state, told_state
 from app.kafka.log import Record
 from app.tally import Spread, Tally
 
@@ -66,12 +66,11 @@ class States:
         records = self._backtests()
         # Making a topic's name takes longer than looking it up.
         self._topics = {record.run: self._topics.get(record.run) or _topics(record) for record in records}
-        found = Counter(backtest_state([self._state(t, r.run) for t in self._topics[r.run]]) for r in records)
+        found = Counter(backtest_state([self._state(t, r) for t in self._topics[r.run]]) for r in records)
         return {(state,): float(found[state]) for state in STATES}
 
-    def _state(self, topic: str, run: int) -> str:
-        found = self._checkpoint(topic, run)
-        return found.state if found is not None else "accepted"
+    def _state(self, topic: str, record: BacktestRecord) -> str:
+        return told_state(record, self._checkpoint(topic, record.run))
 
 
 def _topics(record: BacktestRecord) -> list[str]:

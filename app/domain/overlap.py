@@ -45,7 +45,8 @@ def overlap(name: SeriesName, plan: Plan, steps: int, last: int, *, whole_days: 
         if not cut:
             return Overlap(chunk, micros_of(day), last, len(found) == 1)
         grid = AskedHours(name, chunk.start_time, chunk.end_time).grid
-        stop = min(ms + max(grid - 1, 0), _hours(name, chunk)[1])
+        # Of ticks the next millisecond too, or one that ends a second would stand for that very moment alone.
+        stop = min(ms + (grid - 1 if grid else 1), _hours(name, chunk)[1])
         chunk = replace(chunk, start_time=time_of(ms), end_time=time_of(stop))
         return Overlap(chunk, last // 1000 * 1000, last, len(found) == 1)
     return None

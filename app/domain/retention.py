@@ -20,6 +20,9 @@ def ended_at(
         found, at = checkpoint(name.topic, record.run), written_at(name.topic, record.run)
         if found is None or at is None or found.state not in FINAL:
             return None
+        if found.state != "complete" and found.attempt < record.attempt:
+            # It is to run again.
+            return None
         last = max(last, at)
     return dt.datetime.fromtimestamp(last / 1000, dt.UTC)
 

@@ -42,7 +42,7 @@ def status(
     rows = done = total = 0
     for name, entry in record.backtest.members():
         found = checkpoint(name.topic, record.run)
-        one: dict[str, Any] = {"topic": name.topic, "state": _told(record, found)}
+        one: dict[str, Any] = {"topic": name.topic, "state": told_state(record, found)}
         one["rows"] = found.rows if found else 0
         if found and found.reason is not None and one["state"] == "failed":
             one["reason"] = found.reason
@@ -67,8 +67,8 @@ def status(
     }
 
 
-def _told(record: BacktestRecord, found: Checkpoint | None) -> str:
-    """The state of a series as it is told."""
+def told_state(record: BacktestRecord, found: Checkpoint | None) -> str:
+    """The state of a series of this backtest as it is told."""
     if found is None:
         return "accepted"
     if found.state == "deleted":

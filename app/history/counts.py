@@ -28,6 +28,11 @@ class Counts:
         with self._lock:
             self._ahead[topic] = self._clock()
 
+    def ended(self, topic: str) -> None:
+        """A series does not run here any more."""
+        with self._lock:
+            self._ahead.pop(topic, None)
+
     def committed(self, name: SeriesName, rows: int, size: int) -> None:
         """A checkpoint of a series was committed, with this many rows and bytes."""
         self.rows.add(name.asset, name.schema, by=rows)

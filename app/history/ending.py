@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from itertools import islice
 
 import orjson
 
@@ -46,40 +45,19 @@ class Ending:
         writer.commit()
         logger.info("partition %d: %d series cancelled, e.g. %s", self._partition, len(records), records[0].topic)
 
-    def delete(
-        self, writer: TransactionalWriter, records: list[SeriesRecord], so_far: Mapping[str, Checkpoint]
-    ) -> None:
-        """Delete the topics of these series, and record that they are gone.
+    def delete(self, writer: TransactionalWriter, leaving: list[tuple[SeriesRecord, Checkpoint | None]]) -> None:
+        """Delete the topics of these series, and record that they are gone. Beside each stands where it is, if it ran.
 
-        Raises ``LogError`` when the brokers do not do their part; then it is begun again.
+        One batch of a process at a time (``Deps.deletions``): thousands of topics at once would keep the brokers from
+        all else. Raises ``LogError`` when the brokers do not do their part; then it is begun again.
         """
-        left = iter(records)
-        while some := list(islice(left, DELETED_AT_ONCE)):
-            # One batch of a process at a time: thousands of topics at once would keep the brokers from all else.
-            with self._deps.deletions:
-                self._delete(writer, some, so_far)
-
-    def sweep(self, writer: TransactionalWriter, topics: Iterable[str]) -> None:
-        """Remove from ``progress`` what it says of topics that no series belongs to any more."""
-        gone = [topic for topic in topics if self._deps.index.is_left_over(topic)]
-        if not gone:
-            return
-        writer.begin()
-        for topic in gone:
-            self._forget(writer, topic)
-            writer.record(PROGRESS, topic.encode(), None, partition=self._partition)
-        writer.commit()
-
-    def _delete(
-        self, writer: TransactionalWriter, records: list[SeriesRecord], so_far: Mapping[str, Checkpoint]
-    ) -> None:
         index, topics = self._deps.index, self._deps.topics
-        runs = {record.topic: record.run for record in records}
+        runs = {record.topic: record.run for record, _ in leaving}
         # Also those without a plan of the run: whoever made them was killed before it could record one.
         found = topics.ids(runs)
         writer.begin()
-        for record in records:
-            checkpoint = so_far.get(record.topic) or index.checkpoint(record.topic, record.run)
+        for record, so_far in leaving:
+            checkpoint = so_far or index.checkpoint(record.topic, record.run)
             if checkpoint is None or checkpoint.state not in FINAL:
                 # Who watches should see that it has ended before it is gone.
                 self._put(writer, record, self._cancelled(record, checkpoint))
@@ -97,9 +75,20 @@ class Ending:
                 # It is nobody's from here on, and told among the orphaned topics.
                 logger.warning("the brokers refuse to delete %s, it stays: %s", topic, why)
         writer.begin()
-        for record in records:
+        for record, _ in leaving:
             self._forget(writer, record.topic)
             self._put(writer, record, Checkpoint(record.run, record.attempt, "deleted", "", 0, 0))
+        writer.commit()
+
+    def sweep(self, writer: TransactionalWriter, topics: Iterable[str]) -> None:
+        """Remove from ``progress`` what it says of topics that no series belongs to any more."""
+        gone = [topic for topic in topics if self._deps.index.is_left_over(topic)]
+        if not gone:
+            return
+        writer.begin()
+        for topic in gone:
+            self._forget(writer, topic)
+            writer.record(PROGRESS, topic.encode(), None, partition=self._partition)
         writer.commit()
 
     def _cancelled(self, record: SeriesRecord, so_far: Checkpoint | None) -> Checkpoint:

@@ -15,7 +15,7 @@ from dataclasses import replace
 from app.domain.duty import duty
 from app.domain.records import Checkpoint, SeriesRecord
 from app.errors import Fenced, LogError, PlatformError, ProviderChanged
-from app.history.ending import Ending
+from app.history.ending import DELETED_AT_ONCE, Ending
 from app.history.handover import LiveEnded
 from app.history.running import Deps, Running
 from app.history.starting import Starter
@@ -30,8 +30,8 @@ logger = logging.getLogger(__name__)
 IDLE = 2.0
 #: Seconds to wait after being fenced, so that two processes do not throw each other out in turns.
 COOL_DOWN = 3.0
-#: Seconds between two looks at live topics that a receipt waits for.
-WAITING = 0.25
+#: Seconds between two looks at live topics that a receipt waits for, and at whether topics may be deleted.
+WAITING, SOON = 0.25, 0.05
 
 
 class PartitionOwner:
@@ -58,6 +58,8 @@ class PartitionOwner:
         self._waiting: set[str] = set()
         self._inbox: list[SeriesRecord] = []
         self._leftovers: list[str] = []
+        #: Series whose topics are to be deleted, and where those that ran are.
+        self._leaving: list[tuple[SeriesRecord, Checkpoint | None]] = []
         self._starter = Starter(deps, partition, self._wake)
         self._ending = Ending(deps, partition)
         self._writing = Writing(deps, partition, lambda: self._stopping, self._wake)
@@ -145,8 +147,8 @@ class PartitionOwner:
         while True:
             with self._changed:
                 if not (self._inbox or self._signalled or self._stopping):
-                    self._changed.wait(WAITING if self._waiting else IDLE)
-                idle = not (self._inbox or self._signalled or self._running)
+                    self._changed.wait(SOON if self._leaving else WAITING if self._waiting else IDLE)
+                idle = not (self._inbox or self._signalled or self._running or self._leaving)
                 if self._stopping or idle:
                     self._closed = True
                     return
@@ -157,6 +159,7 @@ class PartitionOwner:
             # Series that were handed over meanwhile should not wait for those that run.
             while not self._inbox and (ready := self._ready(writer)):
                 self._write(writer, ready)
+            self._delete_some(writer)
             self._signalled = self._signalled or bool(self._inbox)
 
     # --- starting and ending series ---------------------------------------------------------------------
@@ -169,7 +172,8 @@ class PartitionOwner:
         index.catch_up([(SERIES, self.partition), (PROGRESS, self.partition)])
         index.wait_for(writer.written)
         todo: dict[str | None, list[SeriesRecord]] = defaultdict(list)
-        for record in {record.topic: record for record in batch}.values():
+        # Of several records of a series the latest counts, in whichever order they were handed over.
+        for record in {record.topic: record for record in sorted(batch, key=lambda one: one.stamp)}.values():
             todo[duty(record, index.checkpoint(record.topic, record.run))].append(record)
         to_run = [record for record in todo["run"] if not self._goes_on(record)]
         so_far: dict[str, Checkpoint] = {}
@@ -179,11 +183,25 @@ class PartitionOwner:
                 self._waiting.discard(record.topic)
                 so_far[record.topic] = running.writer.checkpoint(running.writer.state, "running")
         self._ending.cancel(writer, todo["cancel"], so_far)
-        self._ending.delete(writer, todo["delete"], so_far)
+        self._leaving += [(record, so_far.get(record.topic)) for record in todo["delete"]]
         self._ending.sweep(writer, leftovers)
-        for record in todo[None] + todo["cancel"] + todo["delete"]:
+        for record in todo[None] + todo["cancel"]:
             self._on_done(record)
         self._start(writer, to_run)
+
+    def _delete_some(self, writer: TransactionalWriter) -> None:
+        """Delete a batch of topics, unless another owner of this process is at it: series that run do not wait for
+        thousands of others to be deleted."""
+        if not self._leaving or self._stopping or not self._deps.deletions.acquire(blocking=False):
+            return
+        try:
+            batch = self._leaving[:DELETED_AT_ONCE]
+            self._ending.delete(writer, batch)
+            del self._leaving[: len(batch)]
+        finally:
+            self._deps.deletions.release()
+        for record, _ in batch:
+            self._on_done(record)
 
     def _goes_on(self, record: SeriesRecord) -> bool:
         """Whether a series that is to run does already; then it runs for the new attempt."""
@@ -212,6 +230,7 @@ class PartitionOwner:
             logger.warning("%s was deleted or made anew by somebody else: the series starts over", running.topic)
             self._deps.fetcher.remove(running.fetch)
             del self._running[running.topic]
+            self._waiting.discard(running.topic)
             with self._changed:
                 self._inbox.append(running.fetch.record)
         for running, why in written.failed:

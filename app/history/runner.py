@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 
-from app.domain.duty import duty
+from app.domain.duty import Duty, duty
 from app.domain.planning import largest_step
 from app.domain.records import SeriesRecord
 from app.history.fetch import BUDGET
@@ -151,17 +151,21 @@ class Runner:
 
     def _hand_over_at_once(self, found: list[tuple[int, SeriesRecord]]) -> list[tuple[int, SeriesRecord]]:
         """Hand over what needs no room: the end of series, and what is asked anew of those that run. The others."""
-        index, others = self._deps.index, []
+        others = []
         for partition, record in found:
             active = self._active.get(record.topic)
             if active is not None:
-                if active.stamp < record.stamp:
+                # One that is being ended has no room to run in: it waits until its owner is done with it.
+                if active.stamp < record.stamp and (active.runs or self._duty(record) != "run"):
                     self._submit(partition, record, active.size, runs=active.runs)
-            elif duty(record, index.checkpoint(record.topic, record.run)) == "run":
+            elif self._duty(record) == "run":
                 others.append((partition, record))
             else:
                 self._submit(partition, record, 0, runs=False)
         return others
+
+    def _duty(self, record: SeriesRecord) -> Duty | None:
+        return duty(record, self._deps.index.checkpoint(record.topic, record.run))
 
     def _sweep(self, free: set[int]) -> None:
         """Have what ``progress`` says of series that are gone removed."""
@@ -217,6 +221,7 @@ class Runner:
             if active is not None and active.stamp <= record.stamp:
                 del self._active[record.topic]
             self._waiting.discard(record.topic)
+            self._deps.counts.ended(record.topic)
             self._signalled = True
             self._changed.notify_all()
 
@@ -224,7 +229,9 @@ class Runner:
         with self._changed:
             if self._owners.get(owner.partition) is owner:
                 del self._owners[owner.partition]
-            self._active = {t: one for t, one in self._active.items() if one.partition != owner.partition}
+            for topic in [t for t, one in self._active.items() if one.partition == owner.partition]:
+                del self._active[topic]
+                self._deps.counts.ended(topic)
             self._waiting &= self._active.keys()
             self._sweeping.clear()
             self._blocked_until[owner.partition] = time.monotonic() + pause

@@ -13,7 +13,7 @@ from app.domain.overlap import overlap
 from app.domain.receipt import BodyDigest
 from app.domain.records import Checkpoint, PlanRecord, SeriesRecord, deleting_key, part_key
 from app.errors import LogError, PlatformError, ProviderChanged, ProviderError, ProviderRefused, TopicGone
-from app.history.overlap import comparison
+from app.history.overlap import Written, comparison
 from app.history.running import Deps, Running
 from app.history.work import OverlapWork, SeriesFetch
 from app.history.write import FRAME_BYTES, SeriesWriter, State
@@ -59,16 +59,16 @@ class Starter:
         plans = {record.topic: self._plan(record) for record in todo}
         ids = deps.topics.ids([topic for topic, plan in plans.items() if plan is not None])
         fresh = []
-        for record in todo:
-            plan = plans[record.topic]
-            if plan is not None and ids.get(record.topic) == plan.topic_id:
+        try:
+            for record in todo:
+                plan = plans[record.topic]
+                if plan is None or ids.get(record.topic) != plan.topic_id:
+                    fresh.append(record)
+                    continue
                 try:
                     started.running.append(self._resumed(record, plan))
                 except (ProviderChanged, TopicGone) as error:
                     started.failed.append((record, error))
-            else:
-                fresh.append(record)
-        try:
             if fresh:
                 self._begin(writer, fresh, started)
         except BaseException:
@@ -113,12 +113,16 @@ class Starter:
         fresh = []
         for record in records:
             try:
-                fresh.append(self._running(record, State(), ""))
+                running = self._running(record, State(), "")
             except ProviderError as error:
                 started.failed.append((record, error))
-        started.running += fresh
+            else:
+                fresh.append(running)
+                started.running.append(running)
         records = [running.fetch.record for running in fresh]
-        kept = self._delete_foreign(writer, records)
+        # Taken before anything is looked at: whoever waits for it may lose the partition meanwhile.
+        with deps.deletions:
+            kept = self._delete_foreign(writer, records)
         wanted = [data_topic(record.topic) for record in records if record.topic not in kept]
         refused = {
             topic: f"there is a topic of that name, which the brokers refuse to delete: {why}"
@@ -169,8 +173,7 @@ class Starter:
         if len(foreign) < len(found):
             raise LogError("a topic was made or planned by somebody else meanwhile; looking again")
         logger.info("deleting %d topics that belong to no run of theirs, e.g. %s", len(foreign), min(foreign))
-        with deps.deletions:
-            refused = deps.topics.delete(foreign)
+        refused = deps.topics.delete(foreign)
         writer.begin()
         for topic in foreign:
             writer.record(PROGRESS, deleting_key(topic).encode(), None, partition=self._partition)
@@ -185,11 +188,8 @@ class Starter:
         if compare and state.plan is not None and state.last is not None and not state.complete:
             asked = overlap(record.name, state.plan, state.steps, state.last, whole_days=fetch.whole_days)
             if asked is not None:
-                all_rows = asked.alone and record.empty_bars == "drop"
-                fetch.overlap = OverlapWork(
-                    asked,
-                    comparison(deps.settings, record.topic, state.next_offset, prefix, asked, all_rows=all_rows),
-                )
+                written = Written(record, state.first_offset, state.next_offset, prefix)
+                fetch.overlap = OverlapWork(asked, comparison(deps.settings, written, asked))
         running = Running(fetch, SeriesWriter(record, self._partition, state, prefix, deps.provider.name, topic_id))
         deps.fetcher.add(fetch)
         if running.complete:

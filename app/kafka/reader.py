@@ -20,6 +20,9 @@ FAST = {
     "fetch.wait.max.ms": 10,
 }
 
+#: Rows that are looked at first for the last ones.
+_TAIL = 2_000
+
 
 def read_range(
     settings: Settings, topic: str, start: int, end: int, *, partition: int = 0, timeout: float = 30.0
@@ -51,6 +54,25 @@ def read_window(
             return
         for messages in _messages(consumer, topic, 0, found.offset, end, timeout):
             yield [message.value() for message in messages if begin <= message.timestamp()[1] <= stop]
+
+
+def read_tail(
+    settings: Settings, topic: str, first: int, end: int, begin: int, *, timeout: float = 30.0
+) -> list[tuple[bytes, bytes]]:
+    """Key and value of the last rows of a topic in event order: those with event times from ``begin`` on (milliseconds
+    since 1970) that lie from offset ``first`` up to, not including, ``end``.
+
+    They are looked for from the end backwards, in ever larger parts: asked for an event time, the broker answers with
+    the first marker of a transaction, which bears its own clock's. Raises as ``read_range`` does.
+    """
+    with _consumer(settings, topic) as consumer:
+        size = _TAIL
+        while True:
+            start = max(first, end - size)
+            found = [m for some in _messages(consumer, topic, 0, start, end, timeout) for m in some]
+            if start == first or (found and found[0].timestamp()[1] < begin):
+                return [(m.key() or b"", m.value()) for m in found if m.timestamp()[1] >= begin]
+            size *= 8
 
 
 def offset_from(settings: Settings, topic: str, begin: int, *, timeout: float = 30.0) -> int:

@@ -153,9 +153,13 @@ class Topics:
         refused: dict[str, str] = {}
         if not wanted:
             return refused
-        for name, future in self._admin.delete_topics(wanted).items():
+        # A request that is given up here must not be carried out later: the name may be another one's topic by then.
+        given = self._admin.delete_topics(wanted, request_timeout=timeout, operation_timeout=timeout)
+        for name, future in given.items():
             try:
-                future.result(timeout)
+                future.result(timeout + 5)
+            except TimeoutError:
+                raise LogError(f"topic {name} could not be deleted within {timeout:.0f} s") from None
             except KafkaException as error:
                 if error.args[0].code() in _REFUSALS:
                     refused[name] = error.args[0].str()

@@ -13,7 +13,7 @@ from app.domain.live_request import subscription, to_write
 from app.domain.request import Backtest
 from app.domain.schema import RECORDS, Asset
 from app.domain.status import receipts_wanted
-from app.errors import Conflict, InvalidRequest, Leaving
+from app.errors import Conflict, InvalidRequest, Leaving, LogError
 from app.web.bodies import json_answer, read_backtest
 from app.web.front import Front
 from app.web.live import live_routes
@@ -52,7 +52,9 @@ def _backtests(front: Front) -> type[View]:
         """All backtests; and the coordinator's own way to ask for one."""
 
         async def get(self, request: web.Request) -> web.Response:
-            return json_answer([front.status(record) for record in front.index.backtests()])
+            # Ten thousand series take a moment, in which other views are served.
+            told = await asyncio.to_thread(lambda: [front.status(record) for record in front.index.backtests()])
+            return json_answer(told)
 
         async def post(self, request: web.Request) -> web.Response:
             return await submit(front, await read_backtest(request))
@@ -68,7 +70,7 @@ def _backtest(front: Front) -> type[View]:
             record = front.index.backtest(backtest_id)
             if record is None:
                 return unknown(backtest_id)
-            found = front.status(record)
+            found = await asyncio.to_thread(front.status, record)
             wanted = receipts_wanted(found, record.run)
             receipts = await asyncio.to_thread(front.index.receipts, wanted) if wanted else {}
             found["receipts"] = [receipts[one["topic"]] for one in found["series"] if one["topic"] in receipts]
@@ -87,8 +89,10 @@ def _retry(front: Front) -> type[View]:
 
         async def post(self, request: web.Request, backtest_id: str) -> web.Response:
             record = front.index.backtest(backtest_id)
-            if record is not None and record.delete is None and front.status(record)["state"] == "complete":
-                return json_answer(front.status(record), 202, location(backtest_id))
+            if record is not None and record.delete is None:
+                found = await asyncio.to_thread(front.status, record)
+                if found["state"] == "complete":
+                    return json_answer(found, 202, location(backtest_id))
             return await instruct(front, "retry", backtest_id)
 
     return Retry
@@ -114,10 +118,13 @@ async def instruct(front: Front, what: Instruction, backtest_id: str) -> web.Res
         return unknown(backtest_id)
     if record.delete is not None and what == "retry":
         raise Leaving(backtest_id)
-    await front.decided(await front.publish(backtest_id.encode(), orjson.dumps({what: backtest_id})))
+    decided = await front.decided(await front.publish(backtest_id.encode(), orjson.dumps({what: backtest_id})))
+    if not decided and what == "retry":
+        # Told as it stands it would seem to have ended again.
+        raise LogError(f"the retry of {backtest_id!r} is on requests and not decided yet")
     # One that had nothing to delete may be gone by now.
     record = front.index.backtest(backtest_id) or record
-    return json_answer(front.status(record), 202, location(backtest_id))
+    return json_answer(await asyncio.to_thread(front.status, record), 202, location(backtest_id))
 
 
 def wants(request: web.Request, name: str) -> bool:

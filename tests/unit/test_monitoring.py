@@ -107,8 +107,10 @@ def test_every_metric_of_the_platform_is_on_the_dashboard_or_in_an_alert() -> No
         "fdp_coordinator_index_entries",
         "fdp_coordinator_live_gaps_open",
         "fdp_coordinator_live_topics",
+        "fdp_coordinator_orphaned_topics",
         "fdp_history_index_entries",
         "fdp_live_clock_seconds",
+        "fdp_python_blocks",
     }
 
 

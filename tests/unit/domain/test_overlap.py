@@ -41,8 +41,22 @@ def test_ticks_are_asked_for_by_their_last_millisecond() -> None:
     found = overlap(name, plan, 1, last, whole_days=False)
 
     assert found is not None
-    assert (found.chunk.start_time, found.chunk.end_time) == (dt.time(11, 59, 59, 999_000),) * 2
+    assert (found.chunk.start_time, found.chunk.end_time) == (dt.time(11, 59, 59, 999_000),) * 2, (
+        "not beyond its window"
+    )
     assert (found.begin, found.end) == (last, last)
+
+
+def test_a_tick_at_a_whole_second_is_asked_for_with_its_millisecond() -> None:
+    name = SeriesName("stock", "AAPL", "trade", None, "b")
+    plan = Plan((Step((Chunk(DAYS[0], DAYS[0], 1_000),)),))
+    last = micros(DAYS[0], "11:59:59.000456")
+
+    found = overlap(name, plan, 1, last, whole_days=False)
+
+    assert found is not None
+    assert (found.chunk.start_time, found.chunk.end_time) == (dt.time(11, 59, 59), dt.time(11, 59, 59, 1_000))
+    assert (found.begin, found.end) == (last - 456, last)
 
 
 def test_a_row_of_a_grid_is_asked_for_with_all_that_it_is_made_of() -> None:

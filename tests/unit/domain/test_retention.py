@@ -45,6 +45,15 @@ def test_it_expires_so_many_days_after_that(days: int, passed: float, expired: b
     assert has_expired(backtest(days), ENDED, ENDED + dt.timedelta(passed)) is expired
 
 
+def test_what_was_asked_to_run_again_has_not_ended() -> None:
+    failed = Checkpoint(5, 5, "failed", "", 0, 0)
+    at = int(ENDED.timestamp() * 1000)
+
+    assert ended_at(backtest(3), lambda *_: failed, lambda *_: at) == ENDED
+    assert ended_at(replace(backtest(3), retry=9), lambda *_: failed, lambda *_: at) is None
+    assert ended_at(replace(backtest(3), retry=9), lambda *_: replace(failed, state="complete"), lambda *_: at) == ENDED
+
+
 def test_what_runs_is_kept_for_ever_or_is_being_deleted_does_not_expire() -> None:
     late = ENDED + 1000 * DAY
     assert not has_expired(backtest(3), None, late)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from app.domain.records import Checkpoint, SeriesRecord
-from app.kafka import index as module
+from app.kafka import log_index as module
 from app.kafka.index import Index
 from app.kafka.log import Record
 from app.kafka.topics import PROGRESS, SERIES
