@@ -49,7 +49,7 @@ def test_history_stops_with_open_transactions_and_hanging_requests(crew: Crew) -
     name = platform.ask(**WORK)
     rows_of(crew, name, 1)
     for worker in crew.of("history"):
-        until("requests that hang", lambda w=worker: w.metric("fdp_slots_in_use"), 60)  # type: ignore[misc]
+        until("requests that hang", lambda w=worker: w.metric("fdp_history_slots_in_use"), 60)  # type: ignore[misc]
         stop(crew, worker)
     platform.simulator.set_faults([])
     done = platform.finished(name, 300)

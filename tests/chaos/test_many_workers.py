@@ -40,7 +40,7 @@ WORK = {
 }
 SLOW = [{"match": {"path": "/history/"}, "fault": {"kind": "stall", "seconds": 2}}]
 #: Chunks of a whole day: transactions that are long enough to be met open.
-LARGE = {"tickers": TICKERS[:8], "start": "2024-07-01", "end": "2024-07-05", "interval": "1s"}
+LARGE = {"tickers": TICKERS[:8], "start": "2024-07-01", "end": "2024-07-12", "interval": "1s"}
 
 
 @pytest.mark.timeout(600)
@@ -103,7 +103,7 @@ def test_a_history_worker_that_was_frozen_with_an_open_transaction_doubles_nothi
     platform = crew.platform
     clean = undisturbed(crew, LARGE)
     platform.simulator.set_faults(
-        [{"match": {"path": "/history/"}, "fault": {"kind": "stall", "seconds": 0.3}, "probability": 0.7}]
+        [{"match": {"path": "/history/"}, "fault": {"kind": "stall", "seconds": 1}, "probability": 0.9}]
     )
     name = platform.ask(**LARGE)
     rows_of(crew, name, 1)

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import httpx
 import pytest
+from chance import FULL
 from figures import Gauge
 from harness import Platform, web_ports
 from live import market
@@ -78,6 +79,7 @@ def run(platform: Platform, plan: Plan) -> Soak:
     return soak
 
 
+@pytest.mark.skipif(not FULL, reason="three sessions of the market take minutes: make chaos")
 @pytest.mark.timeout(600)
 def test_nothing_grows_from_session_to_session(alone: Platform) -> None:
     run(alone, SMALL)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -77,12 +78,15 @@ class Gauge:
         return Process(rss, threads, files, int(self.metrics(name).get("fdp_python_blocks", 0)))
 
     def metrics(self, role: str) -> dict[str, float]:
-        """A role's metrics that have no labels; none of what is no role."""
+        """A role's metrics, the values of all labels added up; none of what is no role."""
         if role not in ROLES:
             return {}
         port = self._platform.local.settings.web_port_of(role)  # type: ignore[arg-type]
         text = self._platform.http.get(f"http://127.0.0.1:{port}/metrics").text
-        return {name: float(value) for name, value in re.findall(r"^(\w+) (\S+)$", text, flags=re.M)}
+        found: dict[str, float] = defaultdict(float)
+        for name, value in re.findall(r"^(\w+)(?:{.*})? (\S+)$", text, flags=re.M):
+            found[name] += float(value)
+        return dict(found)
 
     def topics(self) -> set[str]:
         return set(self._admin.list_topics(timeout=30).topics)

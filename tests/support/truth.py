@@ -60,12 +60,16 @@ def same(done: dict[str, Any], clean: dict[str, Any]) -> None:
     assert [receipt["rows"] for receipt in one] == [series["rows"] for series in done["series"]]
 
 
-def as_the_terminal_says(platform: Platform, topic: str, symbol: str, days: Iterable[str], interval: str) -> int:
+def as_the_terminal_says(
+    platform: Platform, topic: str, symbol: str, days: Iterable[str], interval: str, **hours: str
+) -> int:
     """The bars of a stock's topic are those that the terminal answers, value by value; how many there are."""
     answer = [
         row
         for day in days
-        for row in platform.table("/v3/stock/history/ohlc", symbol=symbol, date=day.replace("-", ""), interval=interval)
+        for row in platform.table(
+            "/v3/stock/history/ohlc", symbol=symbol, date=day.replace("-", ""), interval=interval, **hours
+        )
     ]
     rows = platform.rows(topic)
     assert rows == expected(answer, symbol, "ohlcv")

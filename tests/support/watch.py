@@ -121,12 +121,12 @@ def _ends(admin: AdminClient, topics: Iterable[str], level: IsolationLevel) -> d
 
 
 def decider(crew: Crew) -> Worker:
-    """The coordinator that owns ``requests``: the one whose count of accepted requests grows."""
-    workers = crew.of("coordinator")
-    before = [worker.metric("fdp_backtests_accepted") or 0 for worker in workers]
-    undisturbed(crew, SMALL)
-    (found,) = (w for w, was in zip(workers, before, strict=True) if (w.metric("fdp_backtests_accepted") or 0) > was)
-    return found
+    """The coordinator that owns ``requests``."""
+
+    def probe() -> Worker | None:
+        return next((one for one in crew.of("coordinator") if one.metric("fdp_coordinator_owner") == 1), None)
+
+    return until("an owner of requests", probe, PATIENCE)
 
 
 def post(worker: Worker, name: str) -> str:
