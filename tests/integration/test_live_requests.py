@@ -269,7 +269,7 @@ def test_decisions_in_a_row_see_each_other(platform: Platform, ticker: str) -> N
         ({"unsubscribe": "stock-nobody-trade-live"}, "unsubscribe: stock-nobody-trade-live is not subscribed to"),
         ({"unsubscribe": "stock-aapl-trade-historical-1"}, "unsubscribe: 'stock-aapl-trade-historical-1' is not the"),
         ({"unsubscribe": 7}, "unsubscribe: name a live topic, this is a number"),
-        ({"cancel": "spring"}, "cancel: is not served by this version"),
+        ({"cancel": "spring"}, "cancel: there is no backtest 'spring'"),
     ],
 )
 def test_what_is_wrong_on_the_topic_is_a_dead_letter(platform: Platform, body: dict[str, Any], word: str) -> None:
