@@ -288,8 +288,9 @@ class Soak:
         return last[-1]
 
     def growth(self) -> list[str]:
-        """What has grown from the end of the first session, which warms up, to that of the last."""
-        first, last = self.marks[0].counts(), self.marks[-1].counts()
+        """What has grown over the second half of the sessions: in the first ones a library may still open what it
+        keeps, a connection more or less."""
+        first, last = self.marks[len(self.marks) // 2].counts(), self.marks[-1].counts()
         return [f"{name}: {first[name]}, in the end {last[name]}" for name in first if last[name] > first[name]]
 
     def memory(self) -> dict[str, tuple[float, float]]:
