@@ -26,6 +26,8 @@ _FOREVER = {"retention.ms": "-1", "retention.bytes": "-1"}
 _DAY_MS = 86_400_000
 #: Topics per request to the brokers.
 _BATCH = 500
+#: What a broker answers whose disk has failed or is full: another one, or the same one later, may do it.
+_PASSING = (KafkaError.KAFKA_STORAGE_ERROR, KafkaError.UNKNOWN)
 #: What no second try changes: an access list, a cluster or a policy that forbids it.
 _REFUSALS = (
     KafkaError.TOPIC_AUTHORIZATION_FAILED,
@@ -136,7 +138,7 @@ class Topics:
                 try:
                     future.result(timeout)
                 except KafkaException as error:
-                    if error.args[0].retriable():
+                    if error.args[0].retriable() or error.args[0].code() in _PASSING:
                         raise LogError(f"topic {name} could not be made: {error.args[0].str()}") from None
                     if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
                         refused[name] = error.args[0].str()
