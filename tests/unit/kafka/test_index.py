@@ -2,30 +2,16 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable
-from typing import Any
-
 import pytest
 
 from app.domain.records import Checkpoint, SeriesRecord
-from app.kafka import log_index as module
 from app.kafka.index import Index
-from app.kafka.log import Record
 from app.kafka.topics import PROGRESS, SERIES
 from app.settings import load
+from tests.unit.kafka.followed import FollowedLog, following
 
 
-class Log:
-    """In the place of the follower: what a test puts is what has been read."""
-
-    def __init__(self, _settings: Any, _partitions: Any, apply: Callable[[Record], None], **_: Any) -> None:
-        self.apply = apply
-        self.offsets = itertools.count()
-
-    def put(self, log: str, key: str, value: bytes | None) -> None:
-        self.apply(Record(log, 0, next(self.offsets), 0, key.encode(), value))
-
+class Log(FollowedLog):
     def series(self, topic: str, run: int, attempt: int | None = None) -> None:
         import datetime as dt
 
@@ -40,9 +26,7 @@ class Log:
 
 @pytest.fixture
 def made(monkeypatch: pytest.MonkeyPatch) -> tuple[Index, Log]:
-    logs: list[Log] = []
-    monkeypatch.setattr(module, "LogFollower", lambda *args, **how: logs.append(Log(*args, **how)) or logs[-1])
-    return Index(load(), {SERIES: 1, PROGRESS: 1}), logs[0]
+    return following(monkeypatch, Log, lambda: Index(load(), {SERIES: 1, PROGRESS: 1}))
 
 
 ONE, OTHER, THIRD = (

@@ -2,31 +2,17 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable
-from typing import Any
-
 import pytest
 
 from app.domain.live import FEED_KEY, Coverage, FeedState, Gap, Subscription
-from app.kafka import log_index
 from app.kafka.live_index import GAPS_KEPT, LiveIndex
-from app.kafka.log import Record
 from app.settings import load
+from tests.unit.kafka.followed import FollowedLog, following
 
 TOPIC = "stock-a-trade-live"
 
 
-class Log:
-    """In the place of the follower: what a test puts is what has been read."""
-
-    def __init__(self, _settings: Any, _partitions: Any, apply: Callable[[Record], None], **_: Any) -> None:
-        self.apply = apply
-        self.offsets = itertools.count()
-
-    def put(self, log: str, key: str, value: bytes | None) -> None:
-        self.apply(Record(log, 0, next(self.offsets), 0, key.encode(), value))
-
+class Log(FollowedLog):
     def subscribe(self, run: int) -> None:
         self.put("live", TOPIC, Subscription(TOPIC, run).encode())
 
@@ -37,9 +23,7 @@ class Log:
 
 @pytest.fixture
 def made(monkeypatch: pytest.MonkeyPatch) -> tuple[LiveIndex, Log]:
-    logs: list[Log] = []
-    monkeypatch.setattr(log_index, "LogFollower", lambda *args, **how: logs.append(Log(*args, **how)) or logs[-1])
-    return LiveIndex(load()), logs[0]
+    return following(monkeypatch, Log, lambda: LiveIndex(load()))
 
 
 def test_a_subscription_stands_until_its_tombstone(made: tuple[LiveIndex, Log]) -> None:
