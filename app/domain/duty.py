@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from app.domain.records import FINAL, Checkpoint, SeriesRecord
+from app.domain.records import Checkpoint, SeriesRecord
 
 #: ``run``: fetch and write what is missing; ``cancel``: record that it ends here; ``delete``: delete its topic.
 Duty = Literal["run", "cancel", "delete"]
@@ -20,13 +20,8 @@ def duty(record: SeriesRecord, checkpoint: Checkpoint | None) -> Duty | None:
         checkpoint = None
     if record.delete is not None:
         return None if checkpoint is not None and checkpoint.state == "deleted" else "delete"
-    if checkpoint is not None and checkpoint.state in FINAL and _ends(checkpoint, record):
+    if checkpoint is not None and checkpoint.ends(record.attempt):
         return None
     if record.cancel is not None and record.cancel > record.attempt:
         return "cancel"
     return "run"
-
-
-def _ends(checkpoint: Checkpoint, record: SeriesRecord) -> bool:
-    """Whether a final state still holds: what is complete stays so, all else ended the attempts up to its own."""
-    return checkpoint.state == "complete" or checkpoint.attempt >= record.attempt

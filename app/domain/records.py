@@ -219,6 +219,10 @@ class Checkpoint:
     receipt: dict[str, Any] | None = None
     anew: bool | None = None
 
+    def ends(self, attempt: int) -> bool:
+        """Whether an attempt has ended here: what is complete stays so, all else ended the attempts up to its own."""
+        return self.state in FINAL and (self.state == "complete" or self.attempt >= attempt)
+
     def encode(self) -> bytes:
         return orjson.dumps({name: value for name, value in asdict(self).items() if value is not None})
 

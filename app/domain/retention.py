@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable
 
-from app.domain.records import FINAL, BacktestRecord, Checkpoint
+from app.domain.records import BacktestRecord, Checkpoint
 
 
 def ended_at(
@@ -18,10 +18,7 @@ def ended_at(
     last = 0
     for name, _ in record.backtest.members():
         found, at = checkpoint(name.topic, record.run), written_at(name.topic, record.run)
-        if found is None or at is None or found.state not in FINAL:
-            return None
-        if found.state != "complete" and found.attempt < record.attempt:
-            # It is to run again.
+        if found is None or at is None or not found.ends(record.attempt):
             return None
         last = max(last, at)
     return dt.datetime.fromtimestamp(last / 1000, dt.UTC)

@@ -74,7 +74,7 @@ def told_state(record: BacktestRecord, found: Checkpoint | None) -> str:
     if found.state == "deleted":
         # Told of only while other series of its backtest are still there.
         return "cancelled"
-    if found.state in ("failed", "cancelled") and found.attempt < record.attempt:
+    if found.state in FINAL and not found.ends(record.attempt):
         # It is to run again, and its owner has not begun.
         return "accepted"
     return found.state

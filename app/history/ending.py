@@ -41,7 +41,7 @@ class Ending:
             return
         writer.begin()
         for record in records:
-            self._put(writer, record, self._cancelled(record, so_far.get(record.topic)))
+            self._put(writer, record, _cancelled(record, self._where(record, so_far.get(record.topic))))
         writer.commit()
         logger.info("partition %d: %d series cancelled, e.g. %s", self._partition, len(records), records[0].topic)
 
@@ -57,10 +57,10 @@ class Ending:
         found = topics.ids(runs)
         writer.begin()
         for record, so_far in leaving:
-            checkpoint = so_far or index.checkpoint(record.topic, record.run)
+            checkpoint = self._where(record, so_far)
             if checkpoint is None or checkpoint.state not in FINAL:
                 # Who watches should see that it has ended before it is gone.
-                self._put(writer, record, self._cancelled(record, checkpoint))
+                self._put(writer, record, _cancelled(record, checkpoint))
         for topic, topic_id in found.items():
             value = orjson.dumps({"run": runs[topic], "topic_id": topic_id})
             writer.record(PROGRESS, deleting_key(topic).encode(), value, partition=self._partition)
@@ -91,11 +91,9 @@ class Ending:
             writer.record(PROGRESS, topic.encode(), None, partition=self._partition)
         writer.commit()
 
-    def _cancelled(self, record: SeriesRecord, so_far: Checkpoint | None) -> Checkpoint:
-        """The final checkpoint of a series that ends as it is."""
-        found = so_far or self._deps.index.checkpoint(record.topic, record.run)
-        found = found or Checkpoint(record.run, record.attempt, "cancelled", "", 0, 0)
-        return replace(found, attempt=record.attempt, state="cancelled", reason=None)
+    def _where(self, record: SeriesRecord, so_far: Checkpoint | None) -> Checkpoint | None:
+        """Where a series is: as it ran here, else as the logs say."""
+        return so_far or self._deps.index.checkpoint(record.topic, record.run)
 
     def _put(self, writer: TransactionalWriter, record: SeriesRecord, checkpoint: Checkpoint) -> None:
         writer.record(PROGRESS, record.topic.encode(), checkpoint.encode(), partition=self._partition)
@@ -105,3 +103,9 @@ class Ending:
         parts = [part_key(topic, step) for step in self._deps.index.parts_of(topic)]
         for key in [plan_key(topic), deleting_key(topic), *parts]:
             writer.record(PROGRESS, key.encode(), None, partition=self._partition)
+
+
+def _cancelled(record: SeriesRecord, found: Checkpoint | None) -> Checkpoint:
+    """The final checkpoint of a series that ends as it is."""
+    found = found or Checkpoint(record.run, record.attempt, "cancelled", "", 0, 0)
+    return replace(found, attempt=record.attempt, state="cancelled", reason=None)

@@ -20,6 +20,7 @@ from app.history.handover import LiveEnded
 from app.history.running import Deps, Running
 from app.history.starting import Starter
 from app.history.writing import Hand, Writing
+from app.kafka.ownership import COOL_DOWN
 from app.kafka.topics import PROGRESS, SERIES
 from app.kafka.writer import TransactionalWriter
 from app.logs import stay_about
@@ -28,8 +29,6 @@ logger = logging.getLogger(__name__)
 
 #: Seconds without work after which the writer is let go.
 IDLE = 2.0
-#: Seconds to wait after being fenced, so that two processes do not throw each other out in turns.
-COOL_DOWN = 3.0
 #: Seconds between two looks at live topics that a receipt waits for, and at whether topics may be deleted.
 WAITING, SOON = 0.25, 0.05
 

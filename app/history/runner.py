@@ -20,13 +20,12 @@ from app.domain.records import SeriesRecord
 from app.history.fetch import BUDGET
 from app.history.owner import PartitionOwner
 from app.history.running import Deps
+from app.kafka.ownership import SLOW_OPEN, SLOWEST_OPEN
 
 logger = logging.getLogger(__name__)
 
 #: More series than this at once gain nothing: the provider's slots are a fraction of it.
 MAX_RUNNING = 64
-#: A take-over that lasts about as long as the group's session (6 s) may itself have been overtaken.
-_SLOW_OPEN, _SLOWEST_OPEN = 5.0, 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +200,7 @@ class Runner:
         owner = self._owners.get(partition)
         if owner is not None:
             return owner, False
-        slow = self._slow_open.get(partition, _SLOW_OPEN)
+        slow = self._slow_open.get(partition, SLOW_OPEN)
         owner = PartitionOwner(self._deps, partition, self._done, self._ended, self._waits, slow)
         self._owners[partition] = owner
         return owner, True
@@ -237,8 +236,8 @@ class Runner:
             self._blocked_until[owner.partition] = time.monotonic() + pause
             if owner.was_slow:
                 # A machine that is merely slow must get there too: each time the bound is doubled.
-                slow = self._slow_open.get(owner.partition, _SLOW_OPEN)
-                self._slow_open[owner.partition] = min(_SLOWEST_OPEN, 2 * slow)
+                slow = self._slow_open.get(owner.partition, SLOW_OPEN)
+                self._slow_open[owner.partition] = min(SLOWEST_OPEN, 2 * slow)
             self._signalled = True
             self._changed.notify_all()
 
