@@ -13,8 +13,8 @@ from typing import Any
 import fastavro
 import pytest
 from command import run_command
-from confluent_kafka import Message, Producer
 from harness import Platform, until
+from requests_topic import dead_letter, publish
 
 from app.avro.request import BACKTEST_REQUEST
 from app.domain.dead_letters import _VALUE_ROOM
@@ -24,40 +24,9 @@ pytestmark = pytest.mark.integration
 DAY = dt.date(2024, 7, 2)
 
 
-def publish(
-    platform: Platform,
-    value: bytes | None,
-    *,
-    topic: str = "requests",
-    key: bytes | None = None,
-    headers: list[tuple[str, bytes | None]] | None = None,
-    **config: Any,
-) -> int:
-    """Put a message on a topic as any producer might; its offset."""
-    offsets: list[int] = []
-    producer = Producer({"bootstrap.servers": platform.kafka, **config})
-    producer.produce(
-        topic, value, key, headers=headers or [], on_delivery=lambda _, message: offsets.append(message.offset())
-    )
-    assert producer.flush(20) == 0
-    return offsets[0]
-
-
-def letter_of(platform: Platform, offset: int) -> Message:
-    """The dead letter of the message at an offset of ``requests``."""
-
-    def find() -> Message | None:
-        for message in platform.messages("requests.dlq"):
-            if dict(message.headers())["source_offset"] == str(offset).encode():
-                return message
-        return None
-
-    return until(f"requests@{offset} in requests.dlq", find)
-
-
 def dead(platform: Platform, value: bytes | None, **how: Any) -> int:
     """Publish what is wrong; the offset of its letter."""
-    return int(letter_of(platform, publish(platform, value, **how)).offset())
+    return int(dead_letter(platform, publish(platform, value, **how)).offset())
 
 
 def dlq(platform: Platform, *arguments: str) -> tuple[int, str]:

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from confluent_kafka import Producer
+import requests_topic
 from confluent_kafka.admin import AdminClient
 from harness import FINAL, Platform, until
 
@@ -53,9 +53,7 @@ def asked(platform: Platform) -> list[str]:
 
 
 def publish(platform: Platform, **message: Any) -> None:
-    producer = Producer({"bootstrap.servers": platform.kafka})
-    producer.produce("requests", json.dumps(message).encode())
-    producer.flush(10)
+    requests_topic.publish(platform, json.dumps(message).encode())
 
 
 @pytest.fixture

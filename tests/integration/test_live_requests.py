@@ -10,8 +10,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+import requests_topic
 from confluent_kafka import Message, Producer
 from harness import NEW_YORK, Platform, until
+from requests_topic import dead_letter
 
 from app.domain.sessions import sessions
 
@@ -46,23 +48,12 @@ def told(platform: Platform, topic: str) -> dict[str, Any]:
 
 
 def publish(platform: Platform, body: object) -> int:
-    offsets: list[int] = []
-    producer = Producer({"bootstrap.servers": platform.kafka})
-    producer.produce("requests", json.dumps(body), on_delivery=lambda _, message: offsets.append(message.offset()))
-    assert producer.flush(20) == 0
-    return offsets[0]
+    return requests_topic.publish(platform, json.dumps(body).encode())
 
 
 def reason(platform: Platform, offset: int) -> str:
     """Why the message at an offset of ``requests`` is a dead letter."""
-
-    def find() -> Message | None:
-        for message in platform.messages("requests.dlq"):
-            if dict(message.headers())["source_offset"] == str(offset).encode():
-                return message
-        return None
-
-    return str(dict(until(f"requests@{offset} in requests.dlq", find).headers())["reason"].decode())
+    return str(dict(dead_letter(platform, offset).headers())["reason"].decode())
 
 
 # --- asking and telling -----------------------------------------------------------------------------------

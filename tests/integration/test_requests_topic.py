@@ -9,34 +9,13 @@ from typing import Any
 
 import fastavro
 import pytest
-from confluent_kafka import Message, Producer
 from harness import Platform, until
 from raw_kafka import produce_raw
+from requests_topic import dead_letter, publish
 
 pytestmark = pytest.mark.integration
 
 DAY = {"start": "2024-07-02", "end": "2024-07-02"}
-
-
-def publish(platform: Platform, value: bytes | None, key: bytes | None = None, **config: Any) -> int:
-    """Put a message on ``requests`` as any producer might; its offset."""
-    offsets: list[int] = []
-    producer = Producer({"bootstrap.servers": platform.kafka, **config})
-    producer.produce("requests", value, key, on_delivery=lambda _, message: offsets.append(message.offset()))
-    assert producer.flush(20) == 0
-    return offsets[0]
-
-
-def dead_letter(platform: Platform, offset: int) -> Message:
-    """The dead letter of the message at an offset of ``requests``."""
-
-    def find() -> Message | None:
-        for message in platform.messages("requests.dlq"):
-            if dict(message.headers())["source_offset"] == str(offset).encode():
-                return message
-        return None
-
-    return until(f"requests@{offset} in requests.dlq", find)
 
 
 def series(**change: Any) -> list[dict[str, Any]]:
