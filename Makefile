@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 
 .PHONY: demo test chaos soak lint audit format schemas bench lock clean
 
-demo: $(READY)  ## the main job from nothing, about 15 s from the second time on
+demo: $(READY)  ## the main job from nothing, 15 to 25 s from the second time on
 	$(BIN)/python -m app demo
 
 test: $(READY)  ## all tests, on an embedded broker and registry
