@@ -137,11 +137,14 @@ def names_of(*models: type[BaseModel]) -> list[str]:
     return sorted({field.alias or name for model in models for name, field in model.model_fields.items()})
 
 
-def refused(error: ValidationError, known: Iterable[str], take: str = "", put: str = "") -> InvalidRequest:
+def refused(
+    error: ValidationError, known: Iterable[str], take: str = "", put: str = "", what: str = "field"
+) -> InvalidRequest:
     """What a model found wrong, in words. ``known`` are the fields there are; ``take`` is taken from the begin of
-    each path, and ``put`` in its place."""
+    each path, and ``put`` in its place; ``what`` is the word for one of them."""
     names = list(known)
-    return InvalidRequest([_problem(one, names, take, put) for one in error.errors(include_url=False)[:MOST_PROBLEMS]])
+    found = error.errors(include_url=False)[:MOST_PROBLEMS]
+    return InvalidRequest([_problem(one, names, take, put, what) for one in found])
 
 
 def too_deep(body: object) -> bool:
@@ -176,7 +179,7 @@ def kind_of(value: object) -> str:
             return "an object"
 
 
-def _problem(error: Any, known: list[str], take: str, put: str) -> FieldProblem:
+def _problem(error: Any, known: list[str], take: str, put: str, what: str) -> FieldProblem:
     path = ""
     for part in error["loc"]:
         path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else str(part)
@@ -185,7 +188,7 @@ def _problem(error: Any, known: list[str], take: str, put: str) -> FieldProblem:
         case "missing":
             message = "is required"
         case "extra_forbidden":
-            message = "is not a field of a request"
+            message = f"is not a {what} of a request"
             near = difflib.get_close_matches(str(error["loc"][-1])[:_LONGEST_NAME], known, 1)
             if near:
                 message += f"; did you mean {near[0]}?"
