@@ -68,7 +68,7 @@ class Watch:
                 thread.join()
 
     def _ask(self, over: threading.Event) -> None:
-        while not over.wait(0.02):
+        while not over.wait(0.1):
             for path in self.paths:
                 begun = time.perf_counter()
                 self.client.get(path).raise_for_status()

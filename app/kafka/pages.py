@@ -12,10 +12,12 @@ from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 from app.errors import LogError, TopicGone
 from app.kafka.log import reader_config
 from app.kafka.reader import FAST
+from app.memory import give_back
 from app.settings import Settings
 
-#: Messages of a page, and seconds that are waited for more once there are some.
-PAGE, _MORE = 20_000, 0.05
+#: Messages of a page, and seconds that are waited for more once there are some. Larger pages read no faster, and hold
+#: the interpreter and memory longer.
+PAGE, _MORE = 8_192, 0.05
 #: Seconds of one wait within the client, and for which a page may stay empty.
 _SLICE, _EMPTY = 0.01, 0.5
 #: Seconds without a message after which it is an error; and after which a topic that ends before the offset up to which
@@ -23,7 +25,8 @@ _SLICE, _EMPTY = 0.01, 0.5
 #: checkpoint's.
 _PATIENCE, _MARKER = 30.0, 5.0
 #: What is fetched ahead is the page that is read next and hardly more: many may read at once.
-_SMALL = {"queued.max.messages.kbytes": 8_192, "fetch.message.max.bytes": 2_097_152, "queued.min.messages": 50_000}
+#: Each message waiting takes some 400 bytes beside its own; with more of them it is slower, not faster.
+_SMALL = {"queued.max.messages.kbytes": 2_048, "fetch.message.max.bytes": 524_288, "queued.min.messages": 10_000}
 _GONE = (
     KafkaError._AUTO_OFFSET_RESET,
     KafkaError.OFFSET_OUT_OF_RANGE,
@@ -111,6 +114,8 @@ class Pages:
         consumer, self._consumer = self._consumer, None
         if consumer is not None:
             consumer.close()
+            del consumer
+            give_back()
 
     def _go(self, offset: int) -> None:
         self._held, self._position, self.at = [], offset, offset

@@ -59,7 +59,7 @@ class DataQuery(Query):
     )
     columns: list[str] | None = Field(
         None,
-        description="Only these columns, in this order, separated by commas; `_offset`: where the row lies in its topic.",
+        description="Only these columns, in this order, separated by commas; `_offset`: where the row lies.",
         examples=[["timestamp", "close", "_offset"]],
     )
     contract: list[str] | None = Field(
