@@ -22,7 +22,7 @@ from app.web.front import Front
 from app.web.operations import Answer, Body, Call, Flag, NoQuery, Operation, Query, json_of
 from app.web.problems import problem
 
-TAG = "Backtests"
+TAG = "backtests"
 #: What any operation on one backtest may say of its path, of where it is, and of how to go on.
 BACKTEST_ID = {"backtest_id": "The id under which the backtest was asked for."}
 LOCATION = {"Location": "Where the backtest is."}
@@ -48,13 +48,13 @@ def _all(front: Front) -> Operation:
         return json_answer(found)
 
     return Operation(
-        "get",
-        "/backtests",
-        "list_backtests",
-        "All backtests, the latest accepted first",
-        run,
-        (Answer(200, "Each as it stands, without receipts", json_of(list[told.BacktestSummary])),),
-        TAG,
+        method="get",
+        path="/backtests",
+        name="list_backtests",
+        summary="All backtests, the latest accepted first",
+        run=run,
+        answers=(Answer(200, "Each as it stands, without receipts", json_of(list[told.BacktestSummary])),),
+        tag=TAG,
     )
 
 
@@ -63,12 +63,12 @@ def _ask(front: Front) -> Operation:
         return await submit(front, call.body)
 
     return Operation(
-        "post",
-        "/backtests",
-        "ask_backtest",
-        "Ask for a set of series over a range of dates",
-        run,
-        (
+        method="post",
+        path="/backtests",
+        name="ask_backtest",
+        summary="Ask for a set of series over a range of dates",
+        run=run,
+        answers=(
             Answer(
                 202,
                 "It is taken; the backtest as it stands",
@@ -77,7 +77,7 @@ def _ask(front: Front) -> Operation:
                 links=TO_BACKTEST,
             ),
         ),
-        TAG,
+        tag=TAG,
         body=Body(read_backtest, (BacktestRequest, StockRequest, OptionRequest)),
         problems=(400, 409, 413, 422),
     )
@@ -96,13 +96,13 @@ def _one(front: Front) -> Operation:
         return json_answer(found)
 
     return Operation(
-        "get",
-        "/backtests/{backtest_id}",
-        "get_backtest",
-        "One backtest: state, progress, series, receipts",
-        run,
-        (Answer(200, "As it stands", json_of(told.Backtest)),),
-        TAG,
+        method="get",
+        path="/backtests/{backtest_id}",
+        name="get_backtest",
+        summary="One backtest: state, progress, series, receipts",
+        run=run,
+        answers=(Answer(200, "As it stands", json_of(told.Backtest)),),
+        tag=TAG,
         problems=(404,),
         path_docs=BACKTEST_ID,
     )
@@ -114,12 +114,12 @@ def _end(front: Front) -> Operation:
         return await instruct(front, what, call.path["backtest_id"])
 
     return Operation(
-        "delete",
-        "/backtests/{backtest_id}",
-        "cancel_backtest",
-        "End what runs of a backtest, or delete it",
-        run,
-        (
+        method="delete",
+        path="/backtests/{backtest_id}",
+        name="cancel_backtest",
+        summary="End what runs of a backtest, or delete it",
+        run=run,
+        answers=(
             Answer(
                 202,
                 "It is taken; the backtest as it stands",
@@ -128,8 +128,8 @@ def _end(front: Front) -> Operation:
                 links=TO_BACKTEST,
             ),
         ),
-        TAG,
-        "What is complete stays complete; `cancelled` shows when every series has ended.",
+        tag=TAG,
+        description="What is complete stays complete; `cancelled` shows when every series has ended.",
         query=Deletion,
         problems=(404,),
         path_docs=BACKTEST_ID,
@@ -147,12 +147,12 @@ def _retry(front: Front) -> Operation:
         return await instruct(front, "retry", backtest_id)
 
     return Operation(
-        "post",
-        "/backtests/{backtest_id}/retry",
-        "retry_backtest",
-        "Run what is missing of a backtest",
-        run,
-        (
+        method="post",
+        path="/backtests/{backtest_id}/retry",
+        name="retry_backtest",
+        summary="Run what is missing of a backtest",
+        run=run,
+        answers=(
             Answer(
                 202,
                 "It is taken; the backtest as it stands",
@@ -161,8 +161,8 @@ def _retry(front: Front) -> Operation:
                 links=TO_BACKTEST,
             ),
         ),
-        TAG,
-        "Series that failed or were cancelled go on after their last checkpoint; complete ones are left alone.",
+        tag=TAG,
+        description="Series that failed or were cancelled go on after their last checkpoint; complete ones are left alone.",
         problems=(404, 409),
         path_docs=BACKTEST_ID,
     )

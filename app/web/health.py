@@ -11,7 +11,7 @@ from app.web.answers.platform import Alive, Readiness
 from app.web.bodies import json_answer
 from app.web.operations import Answer, Call, NoQuery, Operation, json_of
 
-TAG = "Platform"
+TAG = "platform"
 
 
 @dataclass
@@ -27,8 +27,12 @@ class Health:
     checks: dict[str, Callable[[], str | None]] = field(default_factory=dict)
     terminal: Callable[[], str] = lambda: "unknown"
 
+    def missing(self) -> dict[str, str]:
+        """What the checks find missing now, by check."""
+        return {name: found for name, check in list(self.checks.items()) if (found := check()) is not None}
+
     def report(self) -> tuple[bool, dict[str, object]]:
-        missing = {name: found for name, check in self.checks.items() if (found := check()) is not None}
+        missing = self.missing()
         body: dict[str, object] = {
             "status": "unready" if missing else "ready",
             "role": self.role,
@@ -49,26 +53,26 @@ def probes(health: Health) -> tuple[Operation, ...]:
 
     return (
         Operation(
-            "get",
-            "/health/live",
-            "get_live_probe",
-            "Whether the process answers",
-            live,
-            (Answer(200, "It does", json_of(Alive)),),
-            TAG,
+            method="get",
+            path="/health/live",
+            name="get_live_probe",
+            summary="Whether the process answers",
+            run=live,
+            answers=(Answer(200, "It does", json_of(Alive)),),
+            tag=TAG,
             open=True,
         ),
         Operation(
-            "get",
-            "/health/ready",
-            "get_ready_probe",
-            "Whether the process does its work",
-            ready,
-            (
+            method="get",
+            path="/health/ready",
+            name="get_ready_probe",
+            summary="Whether the process does its work",
+            run=ready,
+            answers=(
                 Answer(200, "It owns what it should and has read its logs", json_of(Readiness)),
                 Answer(503, "It does not yet; `checks` tells what is missing", json_of(Readiness)),
             ),
-            TAG,
+            tag=TAG,
             open=True,
         ),
     )

@@ -27,12 +27,12 @@ def _ask(front: Front, asset: Asset) -> Operation:
         return await submit(front, call.body)
 
     return Operation(
-        "post",
-        f"/historical/{asset}",
-        f"ask_historical_{asset}",
-        f"Ask for historical series of {asset}s",
-        run,
-        (
+        method="post",
+        path=f"/historical/{asset}",
+        name=f"ask_historical_{asset}",
+        summary=f"Ask for historical series of {asset}s",
+        run=run,
+        answers=(
             Answer(
                 202,
                 "It is taken; the backtest as it stands",
@@ -41,7 +41,7 @@ def _ask(front: Front, asset: Asset) -> Operation:
                 links=TO_BACKTEST,
             ),
         ),
-        "Backtests",
+        tag="backtests",
         body=Body(partial(read_backtest, asset=asset), (_MODELS[asset],)),
         problems=(400, 409, 413, 422),
     )

@@ -40,7 +40,7 @@ logger = logging.getLogger(__name__)
 #: Expirations whose strikes are looked up, and seconds that the provider is waited for.
 MOST_EXPIRATIONS, LISTINGS_WAIT = 20, 2.0
 _AT_ONCE = 2
-TAG = "Live"
+TAG = "live"
 _TOPIC = {"topic": "A live topic, such as `stock-aapl-trade-live`."}
 _MODELS = {"stock": StockSubscription, "option": OptionSubscription}
 
@@ -63,14 +63,14 @@ def _subscribe(front: Front, asset: Asset) -> Operation:
         return await subscribe(front, call.body)
 
     return Operation(
-        "post",
-        f"/live/{asset}",
-        f"subscribe_{asset}",
-        f"Subscribe to live series of {asset}s",
-        run,
-        (Answer(202, "It is taken; an entry for each series", json_of(told.Subscribed)),),
-        TAG,
-        "A subscription is shared and stands until somebody ends it; asked for again it is the same.",
+        method="post",
+        path=f"/live/{asset}",
+        name=f"subscribe_{asset}",
+        summary=f"Subscribe to live series of {asset}s",
+        run=run,
+        answers=(Answer(202, "It is taken; an entry for each series", json_of(told.Subscribed)),),
+        tag=TAG,
+        description="A subscription is shared and stands until somebody ends it; asked for again it is the same.",
         body=Body(read, (_MODELS[asset],)),
         problems=(400, 409, 413, 422),
     )
@@ -82,13 +82,13 @@ def _all(front: Front) -> Operation:
         return json_answer(await _told(front, [standing[topic] for topic in sorted(standing)]))
 
     return Operation(
-        "get",
-        "/live",
-        "list_live",
-        "All live topics that are subscribed to",
-        run,
-        (Answer(200, "Each as it stands, by topic", json_of(list[told.LiveTopic])),),
-        TAG,
+        method="get",
+        path="/live",
+        name="list_live",
+        summary="All live topics that are subscribed to",
+        run=run,
+        answers=(Answer(200, "Each as it stands, by topic", json_of(list[told.LiveTopic])),),
+        tag=TAG,
     )
 
 
@@ -99,13 +99,13 @@ def _one(front: Front) -> Operation:
         return _unknown(topic) if one is None else json_answer(front.live_status(one))
 
     return Operation(
-        "get",
-        "/live/{topic}",
-        "get_live",
-        "One live topic",
-        run,
-        (Answer(200, "As it stands", json_of(told.LiveTopic)),),
-        TAG,
+        method="get",
+        path="/live/{topic}",
+        name="get_live",
+        summary="One live topic",
+        run=run,
+        answers=(Answer(200, "As it stands", json_of(told.LiveTopic)),),
+        tag=TAG,
         problems=(404,),
         path_docs=_TOPIC,
     )
@@ -122,14 +122,14 @@ def _end(front: Front) -> Operation:
         return json_answer({"topic": topic, "state": "ended" if ended else "ending"}, 202)
 
     return Operation(
-        "delete",
-        "/live/{topic}",
-        "unsubscribe",
-        "End a subscription",
-        run,
-        (Answer(202, "It has ended, or will as soon as somebody decides", json_of(told.Ended)),),
-        TAG,
-        "The topic keeps its rows.",
+        method="delete",
+        path="/live/{topic}",
+        name="unsubscribe",
+        summary="End a subscription",
+        run=run,
+        answers=(Answer(202, "It has ended, or will as soon as somebody decides", json_of(told.Ended)),),
+        tag=TAG,
+        description="The topic keeps its rows.",
         problems=(404,),
         path_docs=_TOPIC,
     )

@@ -54,6 +54,15 @@ class Metrics(Collector):
         for name, source in self._sources.items():
             yield _family(self._described[name], source)
 
+    def value(self, name: str, *kinds: str) -> float:
+        """One number of a counter or a gauge: the one under these labels' values, or the sum of all."""
+        source = self._sources[name]
+        assert not isinstance(source, Spread)
+        found = source.read() if isinstance(source, Tally) else source()
+        if not isinstance(found, Mapping):
+            return float(found)
+        return float(sum(number for labels, number in found.items() if not kinds or labels == kinds))
+
     def text(self) -> bytes:
         """All of them in Prometheus' text format."""
         return generate_latest(self._registry)
@@ -66,7 +75,17 @@ def scraping(metrics: Metrics) -> tuple[Operation, ...]:
 
     text = {"type": "string", "description": "Prometheus' text format, 0.0.4."}
     answer = Answer(200, "All metrics of the process", {"text/plain": text})
-    return (Operation("get", "/metrics", "get_metrics", "Metrics for Prometheus", run, (answer,), "Platform"),)
+    return (
+        Operation(
+            method="get",
+            path="/metrics",
+            name="get_metrics",
+            summary="Metrics for Prometheus",
+            run=run,
+            answers=(answer,),
+            tag="platform",
+        ),
+    )
 
 
 def _family(one: Described, source: Source) -> Metric:

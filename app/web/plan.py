@@ -89,14 +89,14 @@ def plan(provider: Provider, slots: int) -> tuple[Operation, ...]:
 
     return (
         Operation(
-            "post",
-            "/plan",
-            "plan_backtest",
-            "What a backtest would do, without doing it",
-            run,
-            (Answer(200, "The estimate, series by series", json_of(Plan)),),
-            "Backtests",
-            "Nothing is published and no topic is made.",
+            method="post",
+            path="/plan",
+            name="plan_backtest",
+            summary="What a backtest would do, without doing it",
+            run=run,
+            answers=(Answer(200, "The estimate, series by series", json_of(Plan)),),
+            tag="backtests",
+            description="Nothing is published and no topic is made.",
             body=Body(read_backtest, (BacktestRequest, StockRequest, OptionRequest)),
             problems=(400, 413, 422),
         ),

@@ -15,4 +15,14 @@ def schemas() -> tuple[Operation, ...]:
         return json_answer({record.name: record.avro() for record in RECORDS.values()})
 
     answer = Answer(200, "By the record's name", json_of(Schemas))
-    return (Operation("get", "/schemas", "get_schemas", "The Avro schema of each record", run, (answer,), "Platform"),)
+    return (
+        Operation(
+            method="get",
+            path="/schemas",
+            name="get_schemas",
+            summary="The Avro schema of each record",
+            run=run,
+            answers=(answer,),
+            tag="platform",
+        ),
+    )

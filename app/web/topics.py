@@ -34,14 +34,14 @@ def topics(orphans: OrphanWatch) -> tuple[Operation, ...]:
 
     return (
         Operation(
-            "get",
-            "/topics/orphaned",
-            "list_orphaned_topics",
-            "Data topics that nobody answers for",
-            run,
-            (Answer(200, "What the latest look found", json_of(OrphanedTopics)),),
-            "Platform",
-            "The coordinator looks at its start and every ten minutes, and deletes none of them.",
+            method="get",
+            path="/topics/orphaned",
+            name="list_orphaned_topics",
+            summary="Data topics that nobody answers for",
+            run=run,
+            answers=(Answer(200, "What the latest look found", json_of(OrphanedTopics)),),
+            tag="platform",
+            description="The coordinator looks at its start and every ten minutes, and deletes none of them.",
             query=Looks,
         ),
     )
