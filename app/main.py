@@ -246,10 +246,14 @@ def _coordinator(
     app.stoppers.append((provider.close,))
     places = Places(index, settings.max_backtests)
     front = Front(index, live, Changes(index, live), publish, provider, settings.slots, places)
+
+    def stopping() -> bool:
+        return bool(app.should_stop)
+
     return (
         *historical(front),
-        *backtests(front),
-        *event_operations(front, lambda: app.should_stop),
+        *backtests(front, stopping),
+        *event_operations(front, stopping),
         *plan(provider, settings.slots),
         *live_topics(front),
         *schemas(),
