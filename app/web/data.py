@@ -33,6 +33,8 @@ _MOST_NAMED = 20
 _FILES: Mapping[Format, str] = {"csv": "csv", "arrow": "arrows", "parquet": "parquet"}
 _ENDED = ("failed", "cancelled")
 _BYTES = {"type": "string", "contentEncoding": "binary"}
+#: The content of an answer that is rows.
+ROWS = dict.fromkeys(MEDIA_TYPES.values(), _BYTES)
 
 
 class DataQuery(Query):
@@ -98,7 +100,7 @@ def data_operations(front: Front, shelf: Shelf, told: Told) -> tuple[Operation, 
                 Answer(
                     200,
                     "The rows.",
-                    dict.fromkeys(MEDIA_TYPES.values(), _BYTES),
+                    ROWS,
                     {
                         "FDP-Series-State": "The series' state when the answer began.",
                         "FDP-Rows": "Rows of the series that were committed then, whether asked for or not.",
