@@ -162,7 +162,7 @@ def _retry(front: Front) -> Operation:
             ),
         ),
         tag=TAG,
-        description="Series that failed or were cancelled go on after their last checkpoint; complete ones are left alone.",
+        description="Series that failed or were cancelled go on after their last checkpoint; the others stay.",
         problems=(404, 409),
         path_docs=BACKTEST_ID,
     )

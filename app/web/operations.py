@@ -85,7 +85,8 @@ class Call(Generic[Q, B]):
 class Operation:
     """A method of a path. ``problems`` are the statuses that it may refuse with, each as a problem document; those that
     any operation may (401, 403, 429, 500, 503) need not be named. ``name`` is unique; ``path_docs`` tell what the
-    parts of the path are. ``open``: wants no token even where tokens are asked for."""
+    parts of the path are. ``open``: wants no token even where tokens are asked for; ``hidden``: is not described, because it is a
+    part of a page."""
 
     method: Method
     path: str
@@ -100,6 +101,7 @@ class Operation:
     problems: tuple[int, ...] = ()
     path_docs: Mapping[str, str] = field(default_factory=dict)
     open: bool = False
+    hidden: bool = False
 
 
 def json_of(what: Any) -> dict[str, Any]:

@@ -1,0 +1,240 @@
+"""The description of what can be asked over HTTP, OpenAPI 3.1, made from the declarations alone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pydantic import BaseModel, TypeAdapter
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode
+
+from app.web.answers.platform import Problem
+from app.web.operations import Answer, Body, Operation
+from app.web.problems import CONTENT_TYPE as PROBLEM
+
+VERSION = "3.1.0"
+_REF = "#/components/schemas/{model}"
+_TAGS = {
+    "backtests": "Historical series: asked for, watched, read, ended.",
+    "live": "Live topics: subscribed to, watched, ended.",
+    "platform": "The platform itself: what it serves, how it is, and its descriptions.",
+}
+_ABOUT = """\
+Market data on Kafka: one request, and clean, complete, schema-checked data is on topics that any number of consumer
+groups read. Times are ISO 8601 in UTC, session dates and hours of the day are New York's. Errors are RFC 9457 problems.
+What is not declared here, a field of a body or a parameter of a query, is refused with 422, and the answer names it.
+"""
+#: What each problem is called here, and what it means.
+_PROBLEMS: Mapping[int, tuple[str, str]] = {
+    400: ("BadRequest", "The body cannot be read as JSON."),
+    401: ("Unauthorized", "Tokens are asked for, and none of them came."),
+    403: ("Forbidden", "A page of another host asked."),
+    404: ("NotFound", "There is none of that name."),
+    406: ("NotAcceptable", "None of the media types that are accepted can be answered."),
+    409: ("Conflict", "It does not go with what stands; `errors` names why."),
+    410: ("Gone", "What is asked for is not there any more."),
+    412: ("PreconditionFailed", "What is there is not what it should be by the request's conditions."),
+    413: ("TooLarge", "The body is larger than `MAX_BODY_BYTES`."),
+    416: ("RangeNotSatisfiable", "The range that is asked for is not there."),
+    422: ("Invalid", "The request is not valid; `errors` names every field and parameter at fault."),
+    429: ("TooMany", "Too much is asked for at once; `Retry-After` says when to try again."),
+    500: ("Defect", "A defect of the platform; its log says more."),
+    503: ("Unavailable", "What this needs does not answer now; asking again is safe."),
+}
+_HEADERS = {
+    "Retry-After": ("Seconds after which to try again.", {"type": "integer", "minimum": 0}),
+    "WWW-Authenticate": ("`Bearer`.", {"type": "string"}),
+}
+_HEADERS_OF = {401: ("WWW-Authenticate",), 429: ("Retry-After",), 503: ("Retry-After",)}
+#: Methods that make work, which pages of other hosts may not ask for and which are counted.
+_WORK = ("post", "delete")
+
+
+def openapi(operations: Iterable[Operation], version: str, *, tokens: bool) -> dict[str, Any]:
+    """The description. ``tokens``: whether they are asked for. The same for the same declarations, to the byte."""
+    models = _Models()
+    paths: dict[str, dict[str, Any]] = {}
+    used: set[int] = set()
+    for one in operations:
+        if one.hidden:
+            continue
+        paths.setdefault(one.path, {})[one.method] = _operation(one, models, used, tokens=tokens)
+    components: dict[str, Any] = {
+        "headers": {name: {"description": what, "required": True, "schema": kind} for name, (what, kind) in _HEADERS.items()},
+        "responses": {_problem_name(status): _problem(status) for status in sorted(used)},
+    }
+    models.refer(Problem)
+    if tokens:
+        components["securitySchemes"] = {
+            "token": {"type": "http", "scheme": "bearer", "description": "One of `API_TOKENS`."}
+        }
+    components["schemas"] = models.definitions()
+    return {
+        "openapi": VERSION,
+        "info": {"title": "Phase 1 Financial Data Platform", "version": version, "description": _ABOUT},
+        "servers": [{"url": "/", "description": "Where this page is from."}],
+        "tags": [{"name": name, "description": what} for name, what in _TAGS.items()],
+        "paths": paths,
+        "components": components,
+        **({"security": [{"token": []}]} if tokens else {}),
+    }
+
+
+class _Models:
+    """Collects what is referred to by name."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, Any] = {}
+
+    def refer(self, what: Any, mode: JsonSchemaMode = "serialization") -> dict[str, Any]:
+        """The schema of a model, of a type of models, or one that is given as it is."""
+        if isinstance(what, Mapping):
+            return dict(what)
+        schema = self.parts_of(what, mode)
+        if isinstance(what, type) and issubclass(what, BaseModel):
+            self._add(what.__name__, schema)
+            return {"$ref": _REF.format(model=what.__name__)}
+        return _plain(schema)
+
+    def parts_of(self, what: Any, mode: JsonSchemaMode) -> dict[str, Any]:
+        """A schema whose parts that have names are kept here."""
+        schema = TypeAdapter(what).json_schema(ref_template=_REF, schema_generator=_Schema, mode=mode)
+        for name, one in schema.pop("$defs", {}).items():
+            self._add(name, one)
+        return schema
+
+    def _add(self, name: str, schema: dict[str, Any]) -> None:
+        plain = _plain(schema)
+        if self._found.setdefault(name, plain) != plain:
+            raise ValueError(f"there are two models named {name}")
+
+    def definitions(self) -> dict[str, Any]:
+        return dict(sorted(self._found.items()))
+
+
+class _Schema(GenerateJsonSchema):
+    """Says nothing twice: no titles that repeat names, no null for what is the same as left out."""
+
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        return False
+
+    def default_schema(self, schema: Any) -> dict[str, Any]:
+        found = super().default_schema(schema)
+        if found.get("default", ...) is None:
+            del found["default"]
+        return found
+
+
+def _plain(schema: Any) -> Any:
+    """A schema without models' own titles, their texts in Markdown."""
+    if isinstance(schema, list):
+        return [_plain(one) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    found = {name: _plain(one) for name, one in schema.items()}
+    if isinstance(found.get("description"), str):
+        found["description"] = re.sub(r"\s+", " ", found["description"].replace("``", "`"))
+    if "properties" in found and "type" in found:
+        found.pop("title", None)
+    return found
+
+
+def _operation(one: Operation, models: _Models, used: set[int], *, tokens: bool) -> dict[str, Any]:
+    found: dict[str, Any] = {"operationId": one.name, "tags": [one.tag], "summary": one.summary}
+    if one.description:
+        found["description"] = one.description
+    parameters = [*_path_parameters(one), *_query_parameters(one, models)]
+    if parameters:
+        found["parameters"] = parameters
+    if one.body is not None:
+        found["requestBody"] = _body(one.body, models)
+    told = {answer.status for answer in one.answers}
+    problems = [status for status in _problems_of(one, tokens=tokens) if status not in told]
+    used.update(problems)
+    responses = {str(answer.status): _answer(answer, models) for answer in one.answers}
+    responses |= {str(status): {"$ref": f"#/components/responses/{_problem_name(status)}"} for status in problems}
+    found["responses"] = dict(sorted(responses.items()))
+    if tokens and one.open:
+        found["security"] = []
+    return found
+
+
+def _problems_of(one: Operation, *, tokens: bool) -> list[int]:
+    anywhere = {500, 503}
+    if tokens and not one.open:
+        anywhere.add(401)
+    if one.method in _WORK:
+        anywhere |= {403, 429}
+    # Whatever is not declared in the query is refused.
+    return sorted(anywhere | {422} | set(one.problems))
+
+
+def _path_parameters(one: Operation) -> list[dict[str, Any]]:
+    names = re.findall(r"{(\w+)(?::[^}]*)?}", one.path)
+    return [
+        {"name": name, "in": "path", "required": True, "description": one.path_docs[name], "schema": {"type": "string"}}
+        for name in names
+    ]
+
+
+def _query_parameters(one: Operation, models: _Models) -> list[dict[str, Any]]:
+    schema = models.parts_of(one.query, "validation")
+    found = []
+    for name, part in schema.get("properties", {}).items():
+        plain = _plain(part)
+        parameter: dict[str, Any] = {"name": name, "in": "query", "required": name in schema.get("required", ())}
+        if "description" in plain:
+            parameter["description"] = plain.pop("description")
+        # Nobody can write null in a query: it is what stands for a parameter that is left out.
+        alternatives = [each for each in plain.get("anyOf", ()) if each != {"type": "null"}]
+        if len(alternatives) == 1:
+            del plain["anyOf"]
+            plain |= alternatives[0]
+        if plain.get("type") == "array":
+            # Several, separated by commas; or the parameter again.
+            parameter |= {"style": "form", "explode": False}
+        found.append({**parameter, "schema": plain})
+    return found
+
+
+def _body(body: Body[Any], models: _Models) -> dict[str, Any]:
+    forms = [models.refer(model, "validation") for model in body.models]
+    content: dict[str, Any] = {"schema": forms[0] if len(forms) == 1 else {"anyOf": forms}}
+    if body.examples:
+        content["examples"] = {name: {"value": dict(value)} for name, value in body.examples.items()}
+    return {"required": True, "content": {"application/json": content}}
+
+
+def _answer(answer: Answer, models: _Models) -> dict[str, Any]:
+    found: dict[str, Any] = {"description": answer.meaning}
+    if answer.headers:
+        found["headers"] = {
+            name: {"description": what, "required": True, "schema": {"type": "string"}}
+            for name, what in answer.headers.items()
+        }
+    if answer.content:
+        found["content"] = {
+            media: {} if kind is None else {"schema": models.refer(kind)} for media, kind in answer.content.items()
+        }
+        if answer.examples and "application/json" in found["content"]:
+            found["content"]["application/json"]["examples"] = {
+                name: {"value": value} for name, value in answer.examples.items()
+            }
+    if answer.links:
+        found["links"] = {
+            name: {"operationId": name, "parameters": dict(parameters)} for name, parameters in answer.links.items()
+        }
+    return found
+
+
+def _problem_name(status: int) -> str:
+    return _PROBLEMS[status][0]
+
+
+def _problem(status: int) -> dict[str, Any]:
+    found: dict[str, Any] = {"description": _PROBLEMS[status][1]}
+    if status in _HEADERS_OF:
+        found["headers"] = {name: {"$ref": f"#/components/headers/{name}"} for name in _HEADERS_OF[status]}
+    found["content"] = {PROBLEM: {"schema": {"$ref": _REF.format(model=Problem.__name__)}}}
+    return found
