@@ -46,27 +46,20 @@ from app.live.tenure import HEALERS
 from app.provider import Provider
 from app.providers import provider_of, streamed_provider_of
 from app.settings import Role, Settings
-from app.web import measured
+from app.web import declared, measured
 from app.web.asked import Asked
 from app.web.auth import Tokens, bearer
-from app.web.backtests import backtests
 from app.web.changes import Changes
-from app.web.events import event_operations
+from app.web.description import with_description
 from app.web.front import Front
 from app.web.headers import add_headers, own_pages_only
-from app.web.health import Health, probes
-from app.web.historical import historical
-from app.web.letters import letter_operations
+from app.web.health import Health
 from app.web.limits import Places, limited
-from app.web.live import live as live_topics
-from app.web.metrics import Metrics, scraping
+from app.web.metrics import Metrics
 from app.web.operations import Operation, views_of
-from app.web.plan import plan
 from app.web.problems import problems
-from app.web.schemas import schemas
-from app.web.topics import topics as leftover_topics
 from app.web.traffic import Traffic
-from app.web.workers import Reporter, worker_operations
+from app.web.workers import Reporter
 
 logger = logging.getLogger(__name__)
 
@@ -121,6 +114,7 @@ def create_app(settings: Settings, role: Role) -> RoleApp:
     unpacking.install()
     metrics = Metrics(role)
     traffic = Traffic()
+    tokens = Tokens.of(settings)
     health = Health(role, settings.fdp_instance)
     measured.every_role(metrics, health, traffic)
     app = RoleApp(
@@ -156,20 +150,24 @@ def create_app(settings: Settings, role: Role) -> RoleApp:
                 traffic.measure,
                 problems,
                 own_pages_only,
-                bearer(Tokens.of(settings)),
+                bearer(tokens),
                 limited(settings.rate_limit),
             ],
             "client_max_size": settings.max_body_bytes,
         },
         worker_redirect_stdouts=False,
     )
-    operations = (*probes(health), *scraping(metrics))
     terminal = _TerminalWatch(provider_of(settings, 1))
     health.terminal = terminal.state
     app.starters.append(terminal.start)
     app.stoppers.append((terminal.stop,))
     build = {"coordinator": _coordinator, "history": _history, "live": _live}[role]
-    operations += build(app, settings, partitions, schema_ids, health, metrics)
+    operations = (
+        *build(app, settings, partitions, schema_ids, health, metrics),
+        *declared.every_role(health, metrics),
+    )
+    if role == "coordinator":
+        operations = with_description(operations, tokens=tokens.asked)
     health.checks["group"] = lambda: _assignment(app)
     _report(app, Reporter(role, health, metrics))
 
@@ -246,17 +244,11 @@ def _coordinator(
     app.stoppers.append((provider.close,))
     places = Places(index, settings.max_backtests)
     front = Front(index, live, Changes(index, live), publish, provider, settings.slots, places)
-    return (
-        *historical(front),
-        *backtests(front),
-        *event_operations(front, lambda: app.should_stop),
-        *plan(provider, settings.slots),
-        *live_topics(front),
-        *schemas(),
-        *leftover_topics(orphans),
-        *worker_operations(workers),
-        *letter_operations(settings),
-    )
+
+    def stopping() -> bool:
+        return bool(app.should_stop)
+
+    return declared.coordinator(front, settings, orphans, workers, stopping)
 
 
 def _history(

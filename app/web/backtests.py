@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Annotated
 
 import orjson
@@ -21,12 +22,26 @@ from app.web.bodies import json_answer, read_backtest
 from app.web.front import Front
 from app.web.operations import Answer, Body, Call, Flag, NoQuery, Operation, Query, json_of
 from app.web.problems import problem
+from app.web.snapshots import name_of
+from app.web.waiting import LONGEST, known_name, settled
 
 TAG = "backtests"
 #: What any operation on one backtest may say of its path, of where it is, and of how to go on.
 BACKTEST_ID = {"backtest_id": "The id under which the backtest was asked for."}
 LOCATION = {"Location": "Where the backtest is."}
 TO_BACKTEST = {name: {"backtest_id": "$response.body#/backtest_id"} for name in ("get_backtest", "cancel_backtest")}
+
+
+class Watching(Query):
+    """How long to wait for news."""
+
+    wait: float = Field(
+        0,
+        ge=0,
+        le=LONGEST,
+        description="Seconds to wait for its end, or with `If-None-Match` for a change.",
+        examples=[30],
+    )
 
 
 class Deletion(Query):
@@ -37,8 +52,9 @@ class Deletion(Query):
     ] = False
 
 
-def backtests(front: Front) -> tuple[Operation, ...]:
-    return _all(front), _ask(front), _one(front), _end(front), _retry(front)
+def backtests(front: Front, stopping: Callable[[], bool]) -> tuple[Operation, ...]:
+    """``stopping`` tells whether the process is to end."""
+    return _all(front), _ask(front), _one(front, stopping), _end(front), _retry(front)
 
 
 def _all(front: Front) -> Operation:
@@ -83,17 +99,23 @@ def _ask(front: Front) -> Operation:
     )
 
 
-def _one(front: Front) -> Operation:
-    async def run(call: Call[NoQuery, None]) -> web.StreamResponse:
+def _one(front: Front, stopping: Callable[[], bool]) -> Operation:
+    async def run(call: Call[Watching, None]) -> web.StreamResponse:
         backtest_id = call.path["backtest_id"]
+        known = known_name(call.request.headers.get("If-None-Match"))
+        if call.query.wait:
+            await settled(front, backtest_id, call.query.wait, known, stopping)
         record = front.index.backtest(backtest_id)
         if record is None:
             return unknown(backtest_id)
         found = await asyncio.to_thread(front.status, record)
+        headers = {"ETag": f'W/"{name_of(found)}"'}
+        if known == name_of(found):
+            return web.Response(status=304, headers=headers)
         wanted = receipts_wanted(found, record.run)
         receipts = await asyncio.to_thread(front.index.receipts, wanted) if wanted else {}
         found["receipts"] = [receipts[one["topic"]] for one in found["series"] if one["topic"] in receipts]
-        return json_answer(found)
+        return json_answer(found, headers=headers)
 
     return Operation(
         method="get",
@@ -101,8 +123,18 @@ def _one(front: Front) -> Operation:
         name="get_backtest",
         summary="One backtest: state, progress, series, receipts",
         run=run,
-        answers=(Answer(200, "As it stands", json_of(told.Backtest)),),
+        answers=(
+            Answer(200, "As it stands", json_of(told.Backtest), headers={"ETag": "Names what is told."}),
+            Answer(304, "It is what `If-None-Match` names"),
+        ),
         tag=TAG,
+        description=(
+            "With `wait` the answer comes when the backtest has ended, or after so many seconds with what there is. "
+            "Its `ETag` names all that is told but the estimate: sent back as `If-None-Match`, the answer comes as "
+            "soon as something is different."
+        ),
+        query=Watching,
+        header_docs={"If-None-Match": "An `ETag` that was told; the answer is 304 while it still is."},
         problems=(404,),
         path_docs=BACKTEST_ID,
     )
@@ -162,7 +194,9 @@ def _retry(front: Front) -> Operation:
             ),
         ),
         tag=TAG,
-        description="Series that failed or were cancelled go on after their last checkpoint; the others stay.",
+        description=(
+            "Series that failed or were cancelled go on after their last checkpoint; complete ones are left alone."
+        ),
         problems=(404, 409),
         path_docs=BACKTEST_ID,
     )

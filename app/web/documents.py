@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from aiohttp import web
-from multidict import CIMultiDict
 
 #: To be asked for again each time, which costs nothing while it is the same; or never, for its name tells the version.
 REVALIDATE, FOREVER = "no-cache", "public, max-age=31536000, immutable"
@@ -35,8 +34,7 @@ class Document:
     def answer(self, request: web.Request) -> web.Response:
         """The document as this client wants it, or 304 when it has it already."""
         small = _takes_gzip(request.headers.get("Accept-Encoding", ""))
-        headers: CIMultiDict[str] = CIMultiDict(self.headers)
-        headers |= {"Cache-Control": self.cache, "Vary": "Accept-Encoding"}
+        headers = {**self.headers, "Cache-Control": self.cache, "Vary": "Accept-Encoding"}
         # Other bytes have another name.
         headers["ETag"] = f'"{self.etag}-gzip"' if small else f'"{self.etag}"'
         known = {tag.value for tag in request.if_none_match or ()}

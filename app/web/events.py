@@ -60,6 +60,7 @@ def event_operations(
                 "state `deleted`."
             ),
             query=EventsQuery,
+            header_docs={LAST_EVENT_ID: "The `id` of the last event that was received."},
             run=watch,
             answers=(
                 Answer(200, "The events.", {"text/event-stream": {"type": "string"}}),

@@ -6,15 +6,12 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from pydantic import BaseModel, TypeAdapter
-from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode
-
 from app.web.answers.platform import Problem
+from app.web.models import REF, Models, plain
 from app.web.operations import Answer, Body, Operation
 from app.web.problems import CONTENT_TYPE as PROBLEM
 
 VERSION = "3.1.0"
-_REF = "#/components/schemas/{model}"
 _TAGS = {
     "backtests": "Historical series: asked for, watched, read, ended.",
     "live": "Live topics: subscribed to, watched, ended.",
@@ -53,7 +50,7 @@ _WORK = ("post", "delete")
 
 def openapi(operations: Iterable[Operation], version: str, *, tokens: bool) -> dict[str, Any]:
     """The description. ``tokens``: whether they are asked for. The same for the same declarations, to the byte."""
-    models = _Models()
+    models = Models()
     paths: dict[str, dict[str, Any]] = {}
     used: set[int] = set()
     for one in operations:
@@ -61,7 +58,9 @@ def openapi(operations: Iterable[Operation], version: str, *, tokens: bool) -> d
             continue
         paths.setdefault(one.path, {})[one.method] = _operation(one, models, used, tokens=tokens)
     components: dict[str, Any] = {
-        "headers": {name: {"description": what, "required": True, "schema": kind} for name, (what, kind) in _HEADERS.items()},
+        "headers": {
+            name: {"description": what, "required": True, "schema": kind} for name, (what, kind) in _HEADERS.items()
+        },
         "responses": {_problem_name(status): _problem(status) for status in sorted(used)},
     }
     models.refer(Problem)
@@ -81,70 +80,11 @@ def openapi(operations: Iterable[Operation], version: str, *, tokens: bool) -> d
     }
 
 
-class _Models:
-    """Collects what is referred to by name."""
-
-    def __init__(self) -> None:
-        self._found: dict[str, Any] = {}
-
-    def refer(self, what: Any, mode: JsonSchemaMode = "serialization") -> dict[str, Any]:
-        """The schema of a model, of a type of models, or one that is given as it is."""
-        if isinstance(what, Mapping):
-            return dict(what)
-        schema = self.parts_of(what, mode)
-        if isinstance(what, type) and issubclass(what, BaseModel):
-            self._add(what.__name__, schema)
-            return {"$ref": _REF.format(model=what.__name__)}
-        return _plain(schema)
-
-    def parts_of(self, what: Any, mode: JsonSchemaMode) -> dict[str, Any]:
-        """A schema whose parts that have names are kept here."""
-        schema = TypeAdapter(what).json_schema(ref_template=_REF, schema_generator=_Schema, mode=mode)
-        for name, one in schema.pop("$defs", {}).items():
-            self._add(name, one)
-        return schema
-
-    def _add(self, name: str, schema: dict[str, Any]) -> None:
-        plain = _plain(schema)
-        if self._found.setdefault(name, plain) != plain:
-            raise ValueError(f"there are two models named {name}")
-
-    def definitions(self) -> dict[str, Any]:
-        return dict(sorted(self._found.items()))
-
-
-class _Schema(GenerateJsonSchema):
-    """Says nothing twice: no titles that repeat names, no null for what is the same as left out."""
-
-    def field_title_should_be_set(self, schema: Any) -> bool:
-        return False
-
-    def default_schema(self, schema: Any) -> dict[str, Any]:
-        found = super().default_schema(schema)
-        if found.get("default", ...) is None:
-            del found["default"]
-        return found
-
-
-def _plain(schema: Any) -> Any:
-    """A schema without models' own titles, their texts in Markdown."""
-    if isinstance(schema, list):
-        return [_plain(one) for one in schema]
-    if not isinstance(schema, dict):
-        return schema
-    found = {name: _plain(one) for name, one in schema.items()}
-    if isinstance(found.get("description"), str):
-        found["description"] = re.sub(r"\s+", " ", found["description"].replace("``", "`"))
-    if "properties" in found and "type" in found:
-        found.pop("title", None)
-    return found
-
-
-def _operation(one: Operation, models: _Models, used: set[int], *, tokens: bool) -> dict[str, Any]:
+def _operation(one: Operation, models: Models, used: set[int], *, tokens: bool) -> dict[str, Any]:
     found: dict[str, Any] = {"operationId": one.name, "tags": [one.tag], "summary": one.summary}
     if one.description:
         found["description"] = one.description
-    parameters = [*_path_parameters(one), *_query_parameters(one, models)]
+    parameters = [*_path_parameters(one), *_query_parameters(one, models), *_header_parameters(one)]
     if parameters:
         found["parameters"] = parameters
     if one.body is not None:
@@ -178,27 +118,34 @@ def _path_parameters(one: Operation) -> list[dict[str, Any]]:
     ]
 
 
-def _query_parameters(one: Operation, models: _Models) -> list[dict[str, Any]]:
+def _query_parameters(one: Operation, models: Models) -> list[dict[str, Any]]:
     schema = models.parts_of(one.query, "validation")
     found = []
     for name, part in schema.get("properties", {}).items():
-        plain = _plain(part)
+        shape = plain(part)
         parameter: dict[str, Any] = {"name": name, "in": "query", "required": name in schema.get("required", ())}
-        if "description" in plain:
-            parameter["description"] = plain.pop("description")
+        if "description" in shape:
+            parameter["description"] = shape.pop("description")
         # Nobody can write null in a query: it is what stands for a parameter that is left out.
-        alternatives = [each for each in plain.get("anyOf", ()) if each != {"type": "null"}]
+        alternatives = [each for each in shape.get("anyOf", ()) if each != {"type": "null"}]
         if len(alternatives) == 1:
-            del plain["anyOf"]
-            plain |= alternatives[0]
-        if plain.get("type") == "array":
+            del shape["anyOf"]
+            shape |= alternatives[0]
+        if shape.get("type") == "array":
             # Several, separated by commas; or the parameter again.
             parameter |= {"style": "form", "explode": False}
-        found.append({**parameter, "schema": plain})
+        found.append({**parameter, "schema": shape})
     return found
 
 
-def _body(body: Body[Any], models: _Models) -> dict[str, Any]:
+def _header_parameters(one: Operation) -> list[dict[str, Any]]:
+    return [
+        {"name": name, "in": "header", "required": False, "description": what, "schema": {"type": "string"}}
+        for name, what in one.header_docs.items()
+    ]
+
+
+def _body(body: Body[Any], models: Models) -> dict[str, Any]:
     forms = [models.refer(model, "validation") for model in body.models]
     content: dict[str, Any] = {"schema": forms[0] if len(forms) == 1 else {"anyOf": forms}}
     if body.examples:
@@ -206,7 +153,7 @@ def _body(body: Body[Any], models: _Models) -> dict[str, Any]:
     return {"required": True, "content": {"application/json": content}}
 
 
-def _answer(answer: Answer, models: _Models) -> dict[str, Any]:
+def _answer(answer: Answer, models: Models) -> dict[str, Any]:
     found: dict[str, Any] = {"description": answer.meaning}
     if answer.headers:
         found["headers"] = {
@@ -236,5 +183,5 @@ def _problem(status: int) -> dict[str, Any]:
     found: dict[str, Any] = {"description": _PROBLEMS[status][1]}
     if status in _HEADERS_OF:
         found["headers"] = {name: {"$ref": f"#/components/headers/{name}"} for name in _HEADERS_OF[status]}
-    found["content"] = {PROBLEM: {"schema": {"$ref": _REF.format(model=Problem.__name__)}}}
+    found["content"] = {PROBLEM: {"schema": {"$ref": REF.format(model=Problem.__name__)}}}
     return found
