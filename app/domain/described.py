@@ -92,6 +92,7 @@ def of_asset(asset: Asset, schemas: Iterable[str] | None = None) -> Callable[[Js
         required.remove("asset")
         if len(names) == 1:
             required += names
+            fields[names[0]]["type"] = "string"
         else:
             schema["oneOf"] = [{"title": name, "required": [name]} for name in names]
         if not required:

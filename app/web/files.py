@@ -24,6 +24,7 @@ and partitioned is in [topics](topics.md), what is in a row in [schemas](schemas
 | topic | who may | messages | what it holds |
 |---|---|---|---|
 """
+_PARTS = "## Parts of messages\n\n"
 _WHO = {"send": "read", "receive": "publish"}
 _AVRO = "application/vnd.confluent.avro"
 
@@ -49,12 +50,17 @@ def _page(body: Mapping[str, Any]) -> str:
         f"| {one['description']} |\n"
         for name, one in body["channels"].items()
     ]
-    return (
-        "".join(
-            [_HEAD, *rows, "\n", *(_message(one, body) for one in body["components"]["messages"].values())]
-        ).rstrip()
-        + "\n"
-    )
+    messages = [_message(one, body) for one in body["components"]["messages"].values()]
+    parts = [_part(name, part, body) for name, part in body["components"]["schemas"].items()]
+    return "".join([_HEAD, *rows, "\n", *messages, _PARTS, *filter(None, parts)]).rstrip() + "\n"
+
+
+def _part(name: str, part: Mapping[str, Any], body: Mapping[str, Any]) -> str:
+    """A part of messages; nothing for what is a message itself."""
+    whole = {_last(one["payload"].get("$ref", "")) for one in body["components"]["messages"].values()}
+    if name in whole:
+        return ""
+    return "\n".join([f"### {name}", "", part["description"], "", *_table("field", part, body)]) + "\n"
 
 
 def _message(one: Mapping[str, Any], body: Mapping[str, Any]) -> str:
@@ -96,11 +102,13 @@ def _told(part: Mapping[str, Any], body: Mapping[str, Any]) -> str:
 def _kind(part: Mapping[str, Any]) -> str:
     """A schema in a few words."""
     if "$ref" in part:
-        return _last(part["$ref"])
+        return _linked(_last(part["$ref"]))
     if "const" in part:
         return f"`{part['const']}`"
     if "enum" in part:
         return ", ".join(f"`{one}`" for one in part["enum"] if one is not None)
+    if "allOf" in part:
+        return _kind(part["allOf"][0])
     for several in ("anyOf", "oneOf"):
         if several in part:
             return " or ".join(dict.fromkeys(_kind(one) for one in part[several]))

@@ -9,12 +9,14 @@ from aiohttp import web
 from app.domain.request import Backtest
 from app.domain.schema import Asset
 from app.domain.short_form import OptionRequest, StockRequest
+from app.web import examples
 from app.web.answers.backtests import BacktestSummary, Undecided
 from app.web.backtests import LOCATION, TO_BACKTEST, submit
 from app.web.bodies import read_backtest
 from app.web.front import Front
 from app.web.operations import Answer, Body, Call, NoQuery, Operation, json_of
 
+_EXAMPLES = {"stock": examples.STOCK, "option": examples.OPTION}
 _MODELS = {"stock": StockRequest, "option": OptionRequest}
 
 
@@ -39,9 +41,10 @@ def _ask(front: Front, asset: Asset) -> Operation:
                 json_of(BacktestSummary | Undecided),
                 headers=LOCATION,
                 links=TO_BACKTEST,
+                examples={"taken": examples.TAKEN},
             ),
         ),
         tag="backtests",
-        body=Body(partial(read_backtest, asset=asset), (_MODELS[asset],)),
+        body=Body(partial(read_backtest, asset=asset), (_MODELS[asset],), _EXAMPLES[asset]),
         problems=(400, 409, 413, 422),
     )

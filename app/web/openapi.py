@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from app.web import examples
 from app.web.answers.platform import Problem
 from app.web.models import REF, Models, plain
 from app.web.operations import Answer, Body, Operation
@@ -183,5 +184,8 @@ def _problem(status: int) -> dict[str, Any]:
     found: dict[str, Any] = {"description": _PROBLEMS[status][1]}
     if status in _HEADERS_OF:
         found["headers"] = {name: {"$ref": f"#/components/headers/{name}"} for name in _HEADERS_OF[status]}
-    found["content"] = {PROBLEM: {"schema": {"$ref": REF.format(model=Problem.__name__)}}}
+    told: dict[str, Any] = {"schema": {"$ref": REF.format(model=Problem.__name__)}}
+    if status in examples.PROBLEMS:
+        told["example"] = examples.PROBLEMS[status]
+    found["content"] = {PROBLEM: told}
     return found
