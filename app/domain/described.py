@@ -40,7 +40,7 @@ TIME: Mapping[str, Any] = {"type": "string", "pattern": "^([01][0-9]|2[0-3]):[0-
 ID: Mapping[str, Any] = {
     "anyOf": [
         {"type": "string", "pattern": f"^{ID_PATTERN}$"},
-        {"type": "integer", "minimum": 0, "maximum": 2**53 - 1},
+        {"type": "number", "minimum": 0},
     ]
 }
 TICKER: Mapping[str, Any] = {"type": "string", "pattern": f"^{SYMBOL_PATTERN.replace('A-Z', 'A-Za-z')}$"}
@@ -78,15 +78,18 @@ def of_either_asset(schema: JsonDict) -> None:
     ]
 
 
-def of_asset(asset: Asset, schemas: Iterable[str] | None = None) -> Callable[[JsonDict], None]:
-    """The rules of a form whose endpoint, or whose ``root``, says which asset is meant."""
+def of_asset(
+    asset: Asset, schemas: Iterable[str] | None = None, *, null_asset: bool = False
+) -> Callable[[JsonDict], None]:
+    """The rules of a form whose endpoint, or whose ``root``, says which asset is meant. ``schemas``: where not all of
+    the asset's may be asked for; ``null_asset``: null is taken for it, too."""
     names, others = _NAMED[asset]
 
     def narrow(schema: JsonDict) -> None:
         fields: Any = schema["properties"]
         for name in others:
             fields.pop(name)
-        fields["asset"] = {"const": asset, "description": "May be left out here."}
+        fields["asset"] = {"enum": [asset, *([None] if null_asset else [])], "description": "May be left out here."}
         fields["schema"]["enum"] = [*(schemas or schemas_of(asset)), None]
         required: Any = schema.get("required", [])
         required.remove("asset")

@@ -68,13 +68,13 @@ class LiveRequest:
 class StockSubscription(SeriesFields):
     """Live series of stocks, one topic for each ticker."""
 
-    model_config = ConfigDict(json_schema_extra=of_asset("stock", LIVE_SCHEMAS))
+    model_config = ConfigDict(json_schema_extra=of_asset("stock", LIVE_SCHEMAS, null_asset=True))
 
 
 class OptionSubscription(SeriesFields):
     """A live series of options of one root."""
 
-    model_config = ConfigDict(json_schema_extra=of_asset("option", LIVE_SCHEMAS))
+    model_config = ConfigDict(json_schema_extra=of_asset("option", LIVE_SCHEMAS, null_asset=True))
 
 
 def subscription(name: SeriesName, run: int, asked: Any, start: int | None = None) -> Subscription:
