@@ -118,6 +118,18 @@ PLAN: Example = {
             "sessions": 21,
             "listed": True,
         },
+        {
+            "topic": "stock-brk.b-ohlcv1m-historical-spring",
+            "requests": 1,
+            "listings": 0,
+            "rows": 8211,
+            "exact": True,
+            "bytes": 665091,
+            "seconds": 0.15,
+            "steps": 1,
+            "sessions": 21,
+            "listed": True,
+        },
     ],
 }
 LIVE_TOPIC: Example = {
