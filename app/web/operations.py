@@ -83,9 +83,11 @@ class Call(Generic[Q, B]):
 
 @dataclass(frozen=True)
 class Operation:
-    """A method of a path. ``problems`` are the statuses that it may refuse with, each as a problem document; those that
-    any operation may (401, 403, 429, 500, 503) need not be named. ``name`` is unique; ``path_docs`` tell what the
-    parts of the path are. ``open``: wants no token even where tokens are asked for."""
+    """A method of a path. ``name`` is unique. ``problems`` are the statuses that it may refuse with, each as a problem
+    document; those that any operation may (401, 403, 422, 429, 500, 503) need not be named. ``path_docs`` tell what the
+    parts of the path are, ``header_docs`` what the headers do that a request may have beside the usual ones. ``open``:
+    wants no token even where tokens are asked for. ``hidden``: is not described, because it is a part of a page.
+    """
 
     method: Method
     path: str
@@ -99,7 +101,9 @@ class Operation:
     body: Body[Any] | None = None
     problems: tuple[int, ...] = ()
     path_docs: Mapping[str, str] = field(default_factory=dict)
+    header_docs: Mapping[str, str] = field(default_factory=dict)
     open: bool = False
+    hidden: bool = False
 
 
 def json_of(what: Any) -> dict[str, Any]:
