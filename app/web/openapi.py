@@ -156,10 +156,10 @@ def _body(body: Body[Any], models: Models) -> dict[str, Any]:
 
 def _answer(answer: Answer, models: Models) -> dict[str, Any]:
     found: dict[str, Any] = {"description": answer.meaning}
-    if answer.headers:
+    if answer.headers or answer.sometimes:
         found["headers"] = {
-            name: {"description": what, "required": True, "schema": {"type": "string"}}
-            for name, what in answer.headers.items()
+            name: {"description": what, "required": name in answer.headers, "schema": {"type": "string"}}
+            for name, what in {**answer.headers, **answer.sometimes}.items()
         }
     if answer.content:
         found["content"] = {
