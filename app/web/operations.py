@@ -60,7 +60,8 @@ class Body(Generic[B]):
 class Answer:
     """What may be answered: a status and what it means; ``content`` maps media types to what their bodies are, a
     model, a type that pydantic knows, a JSON schema, or None for bytes; no content where nothing is sent. ``headers``
-    tell what each means, ``sometimes`` those that are not there each time. ``links`` are operations to go on with, by name: where in the answer their path's part is.
+    tell what each means, ``sometimes`` those that are not there each time. ``links`` are operations to go on with, by
+    name: where in the answer their path's part is.
     ``examples`` are JSON bodies, by name."""
 
     status: int
