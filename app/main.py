@@ -45,6 +45,7 @@ from app.live.feed import LiveFeed
 from app.live.tenure import HEALERS
 from app.provider import Provider
 from app.providers import provider_of, streamed_provider_of
+from app.rows.bodies import Bodies
 from app.settings import Role, Settings
 from app.web import declared, measured
 from app.web.asked import Asked
@@ -52,12 +53,14 @@ from app.web.auth import Tokens, bearer
 from app.web.changes import Changes
 from app.web.description import with_description
 from app.web.front import Front
-from app.web.headers import add_headers, own_pages_only
+from app.web.headers import add_headers, called_by_name, own_names, own_pages_only
 from app.web.health import Health
 from app.web.limits import Places, limited
 from app.web.metrics import Metrics
 from app.web.operations import Operation, views_of
 from app.web.problems import problems
+from app.web.reading import Shelf
+from app.web.sending import Told
 from app.web.traffic import Traffic
 from app.web.workers import Reporter
 
@@ -67,6 +70,8 @@ logger = logging.getLogger(__name__)
 PUBLISH_WAIT = 10.0
 #: Seconds between two looks at the provider's own connection.
 _TERMINAL_POLL = 5.0
+#: Seconds that the registry may take to tell a schema.
+_SCHEMA_WAIT = 10.0
 #: Requests that the coordinator makes at once for the listings of a plan that is only asked about.
 _PLAN_CONNECTIONS = 2
 
@@ -113,8 +118,9 @@ def create_app(settings: Settings, role: Role) -> RoleApp:
     assignor.install()
     unpacking.install()
     metrics = Metrics(role)
-    traffic = Traffic()
     tokens = Tokens.of(settings)
+    names = None if tokens.asked else own_names(settings.web_host, settings.names)
+    traffic = Traffic()
     health = Health(role, settings.fdp_instance)
     measured.every_role(metrics, health, traffic)
     app = RoleApp(
@@ -149,6 +155,7 @@ def create_app(settings: Settings, role: Role) -> RoleApp:
             "middlewares": [
                 traffic.measure,
                 problems,
+                *([] if names is None else [called_by_name(names)]),
                 own_pages_only,
                 bearer(tokens),
                 limited(settings.rate_limit),
@@ -207,7 +214,7 @@ def _report(app: RoleApp, reporter: Reporter) -> None:
 
 
 def _coordinator(
-    app: RoleApp, settings: Settings, partitions: dict[str, int], _ids: dict[str, int], health: Health, metrics: Metrics
+    app: RoleApp, settings: Settings, partitions: dict[str, int], ids: dict[str, int], health: Health, metrics: Metrics
 ) -> tuple[Operation, ...]:
     index = Index(settings, {name: partitions[name] for name in (BACKTESTS, SERIES, PROGRESS)})
     registry = SchemaRegistry(settings)
@@ -243,12 +250,18 @@ def _coordinator(
     provider = provider_of(settings, _PLAN_CONNECTIONS)
     app.stoppers.append((provider.close,))
     places = Places(index, settings.max_backtests)
-    front = Front(index, live, Changes(index, live), publish, provider, settings.slots, places)
+    changes = Changes(index, live)
+    front = Front(index, live, changes, publish, provider, settings.slots, places)
 
     def stopping() -> bool:
         return bool(app.should_stop)
 
-    return declared.coordinator(front, settings, orphans, workers, stopping)
+    bodies = Bodies(ids, lambda number: registry.schema(number, _SCHEMA_WAIT))
+    shelf = Shelf(settings, index, changes, topics, bodies, stopping, settings.data_streams)
+    app.stoppers.append((shelf.close,))
+    sent = Told()
+    measured.rows_sent(metrics, shelf, sent)
+    return declared.coordinator(front, settings, orphans, workers, shelf, sent, stopping)
 
 
 def _history(

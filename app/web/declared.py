@@ -9,6 +9,7 @@ from app.coordinator.orphans import OrphanWatch
 from app.kafka.worker_index import WorkerIndex
 from app.settings import Settings
 from app.web.backtests import backtests
+from app.web.data import data_operations
 from app.web.description import with_description
 from app.web.events import event_operations
 from app.web.front import Front
@@ -19,7 +20,9 @@ from app.web.live import live
 from app.web.metrics import Metrics, scraping
 from app.web.operations import Operation
 from app.web.plan import plan
+from app.web.reading import Shelf
 from app.web.schemas import schemas
+from app.web.sending import Told
 from app.web.topics import topics
 from app.web.workers import worker_operations
 
@@ -29,12 +32,19 @@ def every_role(health: Health, metrics: Metrics) -> tuple[Operation, ...]:
 
 
 def coordinator(
-    front: Front, settings: Settings, orphans: OrphanWatch, workers: WorkerIndex, stopping: Callable[[], bool]
+    front: Front,
+    settings: Settings,
+    orphans: OrphanWatch,
+    workers: WorkerIndex,
+    shelf: Shelf,
+    sent: Told,
+    stopping: Callable[[], bool],
 ) -> tuple[Operation, ...]:
     """``stopping`` tells whether the process is to end."""
     return (
-        *historical(front),
+        *historical(front, shelf, sent),
         *backtests(front, stopping),
+        *data_operations(front, shelf, sent),
         *event_operations(front, stopping),
         *plan(front.provider, front.slots),
         *live(front),
@@ -55,5 +65,5 @@ class _Nobody:
 def declared(*, tokens: bool) -> tuple[Operation, ...]:
     """Every operation of a coordinator, to be described and not to be run."""
     nobody: Any = _Nobody()
-    asked = coordinator(nobody, nobody, nobody, nobody, lambda: True)
+    asked = coordinator(nobody, nobody, nobody, nobody, nobody, nobody, lambda: True)
     return with_description((*asked, *every_role(nobody, nobody)), tokens=tokens)
