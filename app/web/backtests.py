@@ -30,7 +30,8 @@ TAG = "backtests"
 #: What any operation on one backtest may say of its path, of where it is, and of how to go on.
 BACKTEST_ID = {"backtest_id": "The id under which the backtest was asked for."}
 LOCATION = {"Location": "Where the backtest is."}
-TO_BACKTEST = {name: {"backtest_id": "$response.body#/backtest_id"} for name in ("get_backtest", "cancel_backtest")}
+_NEXT = ("get_backtest", "watch_backtest", "read_data", "cancel_backtest")
+TO_BACKTEST = {name: {"backtest_id": "$response.body#/backtest_id"} for name in _NEXT}
 
 
 class Watching(Query):

@@ -43,8 +43,8 @@ def coordinator(
     """``stopping`` tells whether the process is to end."""
     return (
         *historical(front, shelf, sent),
-        *data_operations(front, shelf, sent),
         *backtests(front, stopping),
+        *data_operations(front, shelf, sent),
         *event_operations(front, stopping),
         *plan(front.provider, front.slots),
         *live(front),

@@ -26,7 +26,7 @@ STOCK: Mapping[str, Example] = {
 }
 OPTION: Mapping[str, Example] = {
     "near the money": {
-        "backtest_id": "week",
+        "backtest_id": "near-money",
         "root": "SPXW",
         "start": "2024-01-08",
         "end": "2024-01-09",

@@ -42,19 +42,19 @@ def _ask(front: Front, shelf: Shelf, sent: Told, asset: Asset) -> Operation:
         run=run,
         answers=(
             Answer(
-                202,
-                "It is taken; the backtest as it stands",
-                json_of(BacktestSummary | Undecided),
-                headers=LOCATION,
-                sometimes={"Preference-Applied": "`respond-async`, where that was preferred."},
-                links=TO_BACKTEST,
-                examples={"taken": examples.TAKEN},
-            ),
-            Answer(
                 200,
                 "The rows of all series, one after the other, as they are committed; where `Accept` names a form",
                 ROWS,
                 headers=LOCATION,
+            ),
+            Answer(
+                202,
+                "It is taken; the backtest as it stands",
+                json_of(BacktestSummary | Undecided),
+                headers=LOCATION,
+                at_times={"Preference-Applied": "`respond-async`, where that was preferred."},
+                links=TO_BACKTEST,
+                examples={"taken": examples.TAKEN},
             ),
         ),
         description=(

@@ -15,6 +15,7 @@ from app.web.problems import CONTENT_TYPE as PROBLEM
 VERSION = "3.1.0"
 _TAGS = {
     "backtests": "Historical series: asked for, watched, read, ended.",
+    "data": "The rows themselves.",
     "live": "Live topics: subscribed to, watched, ended.",
     "platform": "The platform itself: what it serves, how it is, and its descriptions.",
 }
@@ -35,6 +36,7 @@ _PROBLEMS: Mapping[int, tuple[str, str]] = {
     412: ("PreconditionFailed", "What is there is not what it should be by the request's conditions."),
     413: ("TooLarge", "The body is larger than `MAX_BODY_BYTES`."),
     416: ("RangeNotSatisfiable", "The range that is asked for is not there."),
+    421: ("Misdirected", "Nobody is asked for a token, and the host was called by a name that is not its own."),
     422: ("Invalid", "The request is not valid; `errors` names every field and parameter at fault."),
     429: ("TooMany", "Too much is asked for at once; `Retry-After` says when to try again."),
     500: ("Defect", "A defect of the platform; its log says more."),
@@ -103,7 +105,9 @@ def _operation(one: Operation, models: Models, used: set[int], *, tokens: bool) 
 
 def _problems_of(one: Operation, *, tokens: bool) -> list[int]:
     anywhere = {500, 503}
-    if tokens and not one.open:
+    if not tokens:
+        anywhere.add(421)
+    elif not one.open:
         anywhere.add(401)
     if one.method in _WORK:
         anywhere |= {403, 429}
@@ -156,11 +160,13 @@ def _body(body: Body[Any], models: Models) -> dict[str, Any]:
 
 def _answer(answer: Answer, models: Models) -> dict[str, Any]:
     found: dict[str, Any] = {"description": answer.meaning}
-    if answer.headers or answer.sometimes:
-        found["headers"] = {
-            name: {"description": what, "required": name in answer.headers, "schema": {"type": "string"}}
-            for name, what in {**answer.headers, **answer.sometimes}.items()
-        }
+    headers = {
+        name: {"description": what, "required": required, "schema": {"type": "string"}}
+        for required, some in ((True, answer.headers), (False, answer.at_times))
+        for name, what in some.items()
+    }
+    if headers:
+        found["headers"] = headers
     if answer.content:
         found["content"] = {
             media: {} if kind is None else {"schema": models.refer(kind)} for media, kind in answer.content.items()

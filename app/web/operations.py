@@ -58,17 +58,16 @@ class Body(Generic[B]):
 
 @dataclass(frozen=True)
 class Answer:
-    """What may be answered: a status and what it means; ``content`` maps media types to what their bodies are, a
+    """What may be answered: a status and what it means. ``content`` maps media types to what their bodies are, a
     model, a type that pydantic knows, a JSON schema, or None for bytes; no content where nothing is sent. ``headers``
-    tell what each means, ``sometimes`` those that are not there each time. ``links`` are operations to go on with, by
-    name: where in the answer their path's part is.
-    ``examples`` are JSON bodies, by name."""
+    tell what each means, ``at_times`` of those that may be left out. ``links`` are operations to go on with, by name:
+    where in the answer their path's part is. ``examples`` are JSON bodies, by name."""
 
     status: int
     meaning: str
     content: Mapping[str, Any] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
-    sometimes: Mapping[str, str] = field(default_factory=dict)
+    at_times: Mapping[str, str] = field(default_factory=dict)
     links: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     examples: Mapping[str, Any] = field(default_factory=dict)
 

@@ -6,23 +6,20 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import httpx
 import orjson
 import pytest
 import schemathesis
-from harness import Platform, free_port, until
+from guarded import guarded_coordinator
+from harness import Platform
 from hypothesis import HealthCheck, Phase, seed, settings
 from pydantic import TypeAdapter
 from schemathesis import checks as builtin
 from schemathesis.config import SchemathesisConfig
 from schemathesis.specs.openapi import checks
 
-from app.local.roles import role_service
-from app.local.state import StateDir
-from app.local.supervisor import Supervisor
 from app.web import examples
 from app.web.declared import declared
 from app.web.description import VERSION
@@ -184,25 +181,8 @@ def test_every_answer_is_as_it_is_described(case: schemathesis.Case, platform: P
 @pytest.fixture(scope="module")
 def guarded(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of another coordinator of the platform, which asks for a token."""
-    port = free_port()
-    changed = platform.local.settings.model_copy(update={"web_port": port, "api_tokens": TOKEN})
-    state = StateDir(tmp_path_factory.mktemp("guarded"))
-    service = replace(role_service("coordinator", changed, state), log=state.log("guarded"), name="guarded", after=())
-    supervisor = Supervisor([service])
-    supervisor.start()
-    url = f"http://127.0.0.1:{port}"
-    try:
-        until("the guarded coordinator", lambda: _ready(url), 90)
+    with guarded_coordinator(platform, tmp_path_factory.mktemp("guarded"), TOKEN) as url:
         yield url
-    finally:
-        supervisor.stop()
-
-
-def _ready(url: str) -> bool:
-    try:
-        return httpx.get(f"{url}/health/ready", trust_env=False).status_code == 200
-    except httpx.TransportError:
-        return False
 
 
 @GUARDED.parametrize()
