@@ -134,4 +134,3 @@ PASSING: tuple[type[Exception], ...] = (Unreachable, Unavailable)
 def passes(error: Exception, undecided: bool) -> bool:
     """Whether an error may pass by itself. A request that is not decided yet is as good as unknown."""
     return isinstance(error, PASSING) or (undecided and isinstance(error, NotFound))
-

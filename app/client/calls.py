@@ -174,9 +174,7 @@ def retry(backtest_id: str) -> Call:
     return Call("POST", f"{_of(backtest_id)}/retry")
 
 
-def data(
-    backtest_id: str, topic: str, form: Format, selection: Selection, after_offset: int | None = None
-) -> Call:
+def data(backtest_id: str, topic: str, form: Format, selection: Selection, after_offset: int | None = None) -> Call:
     """The rows of a series; ``after_offset`` leaves out those up to it."""
     params = {"series": topic, "format": form, **selection.params()}
     if after_offset is not None:

@@ -1,23 +1,23 @@
 """Every error that the client raises on purpose. The message is one sentence and says what to do next.
 
-    ClientError
-    ├── Unreachable              nobody answers at the URL, or who does is no coordinator
-    ├── BadUse                   what was given cannot be sent: the URL, a token, a mix of arguments
-    ├── MissingPackage           an optional package is not installed (also an ImportError)
-    ├── CutOff                   an answer broke off and could not be gone on with; nothing of it counts as whole
-    ├── WaitTimeout              what was waited for has not happened yet (also a TimeoutError)
-    ├── BacktestFailed           a backtest ended failed; names the reasons
-    │   ├── PartialBacktest      some of its series are complete
-    │   └── BacktestCancelled    it was cancelled
-    └── ApiError                 the coordinator refused (RFC 9457)
-        ├── InvalidRequest       400, 413, 422: names the fields
-        ├── Unauthorized         401
-        ├── Forbidden            403
-        ├── NotFound             404
-        ├── Conflict             409
-        ├── TooManyRequests      429, with ``retry_after``
-        └── ServerFailed         5xx
-            └── Unavailable      503, with ``retry_after``
+ClientError
+├── Unreachable              nobody answers at the URL, or who does is no coordinator
+├── BadUse                   what was given cannot be sent: the URL, a token, a mix of arguments
+├── MissingPackage           an optional package is not installed (also an ImportError)
+├── CutOff                   an answer broke off and could not be gone on with; nothing of it counts as whole
+├── WaitTimeout              what was waited for has not happened yet (also a TimeoutError)
+├── BacktestFailed           a backtest ended failed; names the reasons
+│   ├── PartialBacktest      some of its series are complete
+│   └── BacktestCancelled    it was cancelled
+└── ApiError                 the coordinator refused (RFC 9457)
+    ├── InvalidRequest       400, 413, 422: names the fields
+    ├── Unauthorized         401
+    ├── Forbidden            403
+    ├── NotFound             404
+    ├── Conflict             409
+    ├── TooManyRequests      429, with ``retry_after``
+    └── ServerFailed         5xx
+        └── Unavailable      503, with ``retry_after``
 """
 
 from __future__ import annotations
@@ -175,9 +175,13 @@ def ended_badly(status: BacktestStatus) -> BacktestFailed | None:
 
 
 def _ended(status: BacktestStatus) -> str:
+    if status.state == "deleted":
+        return f"backtest {status.backtest_id!r} was deleted; its id is free"
     reasons = status.reasons
     told = [f"{topic}: {reason}" for topic, reason in list(reasons.items())[:_QUOTED]]
     if len(reasons) > _QUOTED:
         told.append(f"and {len(reasons) - _QUOTED:,} more")
     what = "ended in part" if status.state == "partial" else f"ended {status.state}"
-    return f"backtest {status.backtest_id!r} {what}{': ' if told else ''}{'; '.join(told)}; retry() runs what is missing"
+    return (
+        f"backtest {status.backtest_id!r} {what}{': ' if told else ''}{'; '.join(told)}; retry() runs what is missing"
+    )

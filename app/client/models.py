@@ -5,10 +5,10 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
-State = Literal["accepted", "running", "complete", "partial", "failed", "cancelled"]
-FINAL: frozenset[str] = frozenset({"complete", "partial", "failed", "cancelled"})
+#: What nothing more becomes of; ``deleted`` is only told to who was watching.
+FINAL: frozenset[str] = frozenset({"complete", "partial", "failed", "cancelled", "deleted"})
 
 
 def when(text: str | None) -> dt.datetime | None:
@@ -42,8 +42,8 @@ class SeriesStatus:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A weekday of the range: ``complete``, ``early_close``, ``no_data`` or ``holiday``. ``missing`` bars are those that
-    the provider left out of its grid."""
+    """A weekday of the range: ``complete``, ``early_close``, ``no_data`` or ``holiday``. ``missing`` bars the provider
+    left out of its grid."""
 
     date: dt.date
     rows: int

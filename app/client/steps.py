@@ -4,9 +4,9 @@ what came of them, so each is written once; ``wire.py`` takes the steps, blockin
 from __future__ import annotations
 
 import json
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from app.client.calls import Call
 from app.client.errors import ApiError, Unauthorized, Unreachable
@@ -77,6 +77,25 @@ class Broken(Exception):
         )
 
 
+def gathered(flow: Flow[T], take: Callable[[Any], object]) -> Flow[T]:
+    """The same conversation with what it emits given to ``take``."""
+    reply: Any = None
+    broken: Broken | None = None
+    while True:
+        try:
+            step = flow.send(reply) if broken is None else flow.throw(broken)
+        except StopIteration as done:
+            return cast(T, done.value)
+        reply = broken = None
+        if isinstance(step, Emit):
+            take(step.item)
+            continue
+        try:
+            reply = yield step
+        except Broken as error:
+            broken = error
+
+
 def error_of(reply: Reply) -> ApiError | None:
     """What an answer refuses, None when it does not. Raises ``Unreachable`` for what no coordinator answers."""
     if 200 <= reply.status < 300:
@@ -109,7 +128,9 @@ def answer_of(reply: Reply) -> Any:
 
 
 def not_a_coordinator(reply: Reply) -> Unreachable:
-    return Unreachable(f"{reply.url} answered {reply.status} and no JSON: it is not a coordinator; name the address of one")
+    return Unreachable(
+        f"{reply.url} answered {reply.status} and no JSON: it is not a coordinator; name the address of one"
+    )
 
 
 def _seconds(text: str | None) -> float | None:

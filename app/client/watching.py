@@ -54,9 +54,7 @@ def wait(
         yield Pause(min(pause, left))
 
 
-def events(
-    backtest_id: str, undecided: bool, retries: int, clock: Callable[[], float] = time.monotonic
-) -> Flow[None]:
+def events(backtest_id: str, undecided: bool, retries: int, clock: Callable[[], float] = time.monotonic) -> Flow[None]:
     """Emits the state of a backtest now and whenever it changes; the final one is the last. A connection that breaks is
     made again, from the last event on."""
     last_id: str | None = None
