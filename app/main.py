@@ -49,19 +49,23 @@ from app.settings import Role, Settings
 from app.web import measured
 from app.web.asked import Asked
 from app.web.auth import Tokens, bearer
+from app.web.backtests import backtests
 from app.web.changes import Changes
 from app.web.events import event_operations
 from app.web.front import Front
 from app.web.headers import add_headers, own_pages_only
 from app.web.health import Health, probes
+from app.web.historical import historical
 from app.web.letters import letter_operations
 from app.web.limits import Places, limited
-from app.web.metrics import Metrics
-from app.web.operations import views_of
+from app.web.live import live as live_topics
+from app.web.metrics import Metrics, scraping
+from app.web.operations import Operation, views_of
+from app.web.plan import plan
 from app.web.problems import problems
-from app.web.topics import topic_routes
+from app.web.schemas import schemas
+from app.web.topics import topics as leftover_topics
 from app.web.traffic import Traffic
-from app.web.views import routes
 from app.web.workers import Reporter, worker_operations
 
 logger = logging.getLogger(__name__)
@@ -159,13 +163,13 @@ def create_app(settings: Settings, role: Role) -> RoleApp:
         },
         worker_redirect_stdouts=False,
     )
-    views = {**probes(health), "/metrics": metrics.view()}
+    operations = (*probes(health), *scraping(metrics))
     terminal = _TerminalWatch(provider_of(settings, 1))
     health.terminal = terminal.state
     app.starters.append(terminal.start)
     app.stoppers.append((terminal.stop,))
     build = {"coordinator": _coordinator, "history": _history, "live": _live}[role]
-    views |= build(app, settings, partitions, schema_ids, health, metrics)
+    operations += build(app, settings, partitions, schema_ids, health, metrics)
     health.checks["group"] = lambda: _assignment(app)
     _report(app, Reporter(role, health, metrics))
 
@@ -175,7 +179,7 @@ def create_app(settings: Settings, role: Role) -> RoleApp:
 
     @app.on_worker_init.connect(weak=False)
     def serve(sender: Any, **_: Any) -> None:
-        for path, view in views.items():
+        for path, view in views_of(operations).items():
             app.page(path, name=path)(view)
         add_headers(app.web.web_app)
         # Without this a stop waits a minute for every open stream.
@@ -206,7 +210,7 @@ def _report(app: RoleApp, reporter: Reporter) -> None:
 
 def _coordinator(
     app: RoleApp, settings: Settings, partitions: dict[str, int], _ids: dict[str, int], health: Health, metrics: Metrics
-) -> dict[str, Any]:
+) -> tuple[Operation, ...]:
     index = Index(settings, {name: partitions[name] for name in (BACKTESTS, SERIES, PROGRESS)})
     registry = SchemaRegistry(settings)
     live = LiveIndex(settings)
@@ -242,17 +246,26 @@ def _coordinator(
     app.stoppers.append((provider.close,))
     places = Places(index, settings.max_backtests)
     front = Front(index, live, Changes(index, live), publish, provider, settings.slots, places)
-    told = (
+
+    def stopping() -> bool:
+        return bool(app.should_stop)
+
+    return (
+        *historical(front),
+        *backtests(front, stopping),
+        *event_operations(front, stopping),
+        *plan(provider, settings.slots),
+        *live_topics(front),
+        *schemas(),
+        *leftover_topics(orphans),
         *worker_operations(workers),
         *letter_operations(settings),
-        *event_operations(front, lambda: app.should_stop),
     )
-    return topic_routes(orphans) | routes(front) | views_of(told)
 
 
 def _history(
     app: RoleApp, settings: Settings, partitions: dict[str, int], ids: dict[str, int], health: Health, metrics: Metrics
-) -> dict[str, Any]:
+) -> tuple[Operation, ...]:
     index = Index(settings, {name: partitions[name] for name in (SERIES, PROGRESS)})
     provider = provider_of(settings, settings.slots + 2)
     asked = Asked()
@@ -268,12 +281,12 @@ def _history(
     series_agent(app, runner)
     health.checks["index"] = lambda: _reading(index)
     measured.history(metrics, runner, deps, asked)
-    return {}
+    return ()
 
 
 def _live(
     app: RoleApp, settings: Settings, _partitions: dict[str, int], ids: dict[str, int], health: Health, metrics: Metrics
-) -> dict[str, Any]:
+) -> tuple[Operation, ...]:
     index = LiveIndex(settings)
     provider, stream = streamed_provider_of(settings, HEALERS)
     frames = {record.name: frame(ids[record.name]) for record in RECORDS.values()}
@@ -286,7 +299,7 @@ def _live(
     health.checks["index"] = lambda: _reading(index)
     health.checks["feed"] = lambda: None if feed.alive else "nothing holds the feed"
     measured.live(metrics, feed, index, asked)
-    return {}
+    return ()
 
 
 def _reading(index: Index | LiveIndex) -> str | None:

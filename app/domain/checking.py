@@ -28,17 +28,20 @@ from app.errors import InvalidRequest
 FIRST_DATE = dt.date(2012, 1, 1)
 
 
-class _Entry(SeriesFields):
+class Entry(SeriesFields):
+    """An entry of a request's series."""
+
     empty_bars: str | None = None
 
 
-class _Request(BaseModel):
+class RequestFields(BaseModel):
+    """The fields of a request that are not those of its series, as they come."""
+
     model_config = ConfigDict(extra="forbid", coerce_numbers_to_str=True)
 
     backtest_id: str
     start: str
     end: str
-    series: list[_Entry] = Field(min_length=1, max_length=MAX_SERIES)
     empty_bars: str | None = None
     start_time: str | None = None
     end_time: str | None = None
@@ -46,8 +49,14 @@ class _Request(BaseModel):
     retain_days: int | None = Field(None, ge=1, le=36_500, strict=True)
 
 
+class BacktestRequest(RequestFields):
+    """The full form of a request: several series, and options that are defaults for them."""
+
+    series: list[Entry] = Field(min_length=1, max_length=MAX_SERIES)
+
+
 #: What a request, an entry of its series, or its contracts may say.
-_FIELDS = names_of(_Request, _Entry, ContractFilter)
+_FIELDS = names_of(BacktestRequest, Entry, ContractFilter)
 
 
 def parse_request(body: object, now: dt.datetime, *, short_form: bool = False) -> Backtest:
@@ -62,7 +71,7 @@ def parse_request(body: object, now: dt.datetime, *, short_form: bool = False) -
     if isinstance(clean.get("series"), list):
         clean["series"] = [without_nulls(entry) for entry in clean["series"]]
     try:
-        raw = _Request.model_validate(clean)
+        raw = BacktestRequest.model_validate(clean)
     except ValidationError as error:
         raise refused(error, _FIELDS, take="series[0]." if short_form else "") from None
     return _Check(raw, now, short_form).backtest()
@@ -71,7 +80,7 @@ def parse_request(body: object, now: dt.datetime, *, short_form: bool = False) -
 class _Check(Check):
     """One request being checked."""
 
-    def __init__(self, raw: _Request, now: dt.datetime, short_form: bool) -> None:
+    def __init__(self, raw: BacktestRequest, now: dt.datetime, short_form: bool) -> None:
         super().__init__()
         self.raw = raw
         self.now = now
@@ -112,7 +121,7 @@ class _Check(Check):
             if start > last:
                 self.wrong("start", f"{start} is after the last closed session, {last}", (f"<= {last}",))
 
-    def _entry(self, index: int, raw: _Entry) -> SeriesRequest | None:
+    def _entry(self, index: int, raw: Entry) -> SeriesRequest | None:
         at = "" if self.short_form else f"series[{index}]."
         before = len(self.problems)
         asset = self.choice(f"{at}asset", raw.asset, tuple(dict.fromkeys(a for a, _ in RECORDS)))
@@ -161,12 +170,12 @@ class _Check(Check):
         if why is not None:
             self.wrong(f"{at}{why.field}", f"{why.message}; leave live out for it", why.allowed)
 
-    def _own(self, raw: _Entry, name: str) -> Any:
+    def _own(self, raw: Entry, name: str) -> Any:
         """An option that is said of this very series; in the short form everything is."""
         own = getattr(raw, name)
         return getattr(self.raw, name) if own is None and self.short_form else own
 
-    def _hours(self, at: str, raw: _Entry) -> tuple[dt.time | None, dt.time | None]:
+    def _hours(self, at: str, raw: Entry) -> tuple[dt.time | None, dt.time | None]:
         start_time, end_time = self._time(at, raw, "start_time"), self._time(at, raw, "end_time")
         if (start_time or sessions.OPEN) > (end_time or sessions.CLOSE):
             # Named is what the message holds: an end of its own, the common end, or else the start.
@@ -182,7 +191,7 @@ class _Check(Check):
             self.wrong(field, f"the hours end at {end_time or sessions.CLOSE}, before {start_time or sessions.OPEN}")
         return start_time, end_time
 
-    def _time(self, at: str, raw: _Entry, name: str) -> dt.time | None:
+    def _time(self, at: str, raw: Entry, name: str) -> dt.time | None:
         own = getattr(raw, name)
         return self.time(name, getattr(self.raw, name)) if own is None else self.time(f"{at}{name}", own)
 

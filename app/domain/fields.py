@@ -184,6 +184,7 @@ def _problem(error: Any, known: list[str], take: str, put: str, what: str) -> Fi
     for part in error["loc"]:
         path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else str(part)
     path = put + path.removeprefix(take)
+    allowed = None
     match error["type"]:
         case "missing":
             message = "is required"
@@ -195,7 +196,9 @@ def _problem(error: Any, known: list[str], take: str, put: str, what: str) -> Fi
         case "model_type":
             message = f"must be an object, got {kind_of(error['input'])}"
         case _:
+            # Some of our own say what is allowed.
+            allowed = error.get("ctx", {}).get("allowed")
             message = f"{error['msg'][0].lower()}{error['msg'][1:]}"
             if error["type"].endswith(("_type", "_parsing")):
                 message += f", got {kind_of(error['input'])}"
-    return FieldProblem(path, message)
+    return FieldProblem(path, message, allowed)

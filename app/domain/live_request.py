@@ -64,6 +64,14 @@ class LiveRequest:
         ]
 
 
+class StockSubscription(SeriesFields):
+    """Live series of stocks, one topic for each ticker."""
+
+
+class OptionSubscription(SeriesFields):
+    """A live series of options of one root."""
+
+
 def subscription(name: SeriesName, run: int, asked: Any, start: int | None = None) -> Subscription:
     """The subscription to a series' live topic; ``asked`` is the request or the entry of a backtest that has it."""
     topic = SeriesName(name.asset, name.symbol, name.schema, name.interval, None).topic

@@ -5,11 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from app.domain.checking import RequestFields
+from app.domain.fields import SeriesFields
 from app.domain.schema import Asset
 from app.errors import InvalidRequest
 
 #: Fields of the short form (the body of ``POST /historical/stock``) that belong to its one series.
 _SHORT = ("asset", "tickers", "ticker", "root", "contracts", "schema", "interval")
+
+
+class StockRequest(RequestFields, SeriesFields):
+    """Historical series of stocks, one for each ticker. Describes the short form, which is checked in its full one."""
+
+
+class OptionRequest(RequestFields, SeriesFields):
+    """A historical series of options of one root. Describes the short form, which is checked in its full one."""
 
 
 def expand_short_form(body: Mapping[str, Any], asset: Asset | None = None) -> dict[str, Any]:
