@@ -42,20 +42,21 @@ class Call:
 @dataclass(frozen=True, slots=True)
 class Selection:
     """Which rows of a series: from ``start`` to ``end`` (session dates or instants), at most ``limit``, only these
-    ``columns``, only this ``contract`` (OCC symbol). ``follow`` waits for rows still to come."""
+    ``columns``, only these ``contract``s (OCC symbols). ``follow`` waits for rows still to come."""
 
     start: Moment | None = None
     end: Moment | None = None
     limit: int | None = None
     columns: Sequence[str] | None = None
-    contract: str | None = None
+    contract: str | Sequence[str] | None = None
     follow: bool = True
 
     def __post_init__(self) -> None:
         if self.limit is not None and self.limit < 1:
             raise BadUse(f"limit={self.limit} asks for no rows; leave it out for all of them")
-        if isinstance(self.columns, str):
-            object.__setattr__(self, "columns", (self.columns,))
+        for name in ("columns", "contract"):
+            if isinstance(given := getattr(self, name), str):
+                object.__setattr__(self, name, (given,))
 
     def params(self) -> dict[str, str]:
         found = {
@@ -63,7 +64,7 @@ class Selection:
             "end": None if self.end is None else day_or_moment(self.end),
             "limit": None if self.limit is None else str(self.limit),
             "columns": ",".join(self.columns) if self.columns else None,
-            "contract": self.contract,
+            "contract": ",".join(self.contract) if self.contract else None,
             "follow": "true" if self.follow else None,
         }
         return {name: value for name, value in found.items() if value is not None}

@@ -14,13 +14,13 @@ from app.client.tables import kind_of
 
 class Rows(TypedDict, total=False):
     """Which rows are read: from ``start`` to ``end`` (session dates, or instants with a time zone), at most ``limit``,
-    only these ``columns``, only this ``contract`` (OCC symbol). ``follow`` (True) waits for rows still to come."""
+    only these ``columns``, only these ``contract``s (OCC symbols). ``follow`` (True) waits for rows still to come."""
 
     start: Moment | None
     end: Moment | None
     limit: int | None
     columns: Sequence[str] | None
-    contract: str | None
+    contract: str | Sequence[str] | None
     follow: bool
 
 
@@ -58,16 +58,17 @@ class Held:
     def __init__(self, status: BacktestStatus, retries: int) -> None:
         self.id = status.backtest_id
         self.topics = tuple(one.topic for one in status.series)
+        self._accepted_at = status.accepted_at
         self._undecided = not status.is_decided
         self._retries = retries
 
     def _places(self) -> list[Place]:
-        return [Place(self.id, topic, self._undecided, self._retries) for topic in self.topics]
+        return [Place(self.id, topic, self._accepted_at, self._undecided, self._retries) for topic in self.topics]
 
     def _place(self, topic: str) -> Place:
         if topic not in self.topics:
             raise BadUse(f"backtest {self.id!r} has no series {topic!r}; its series are in .topics")
-        return Place(self.id, topic, self._undecided, self._retries)
+        return Place(self.id, topic, self._accepted_at, self._undecided, self._retries)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.id}: {len(self.topics):,} series>"

@@ -7,6 +7,7 @@ with behind the last row that arrived, if the series is still the same one: rows
 from __future__ import annotations
 
 import collections
+import datetime as dt
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -19,6 +20,7 @@ from app.client.errors import (
     ApiError,
     BacktestCancelled,
     BacktestFailed,
+    Conflict,
     CutOff,
     Unreachable,
 )
@@ -30,8 +32,8 @@ from app.client.steps import Broken, Emit, Flow, Pause, Read, Reply, gathered
 
 #: Cuts in a row, without a row between them, after which it is given up.
 _MOST_CUTS = 5
-#: What says that an answer has the rows of the same writing of a series: the run, and of a complete series its tag.
-_RUN, _TAG = "fdp-run", "etag"
+#: Names the writing of a series: rows of two answers with the same value belong together.
+_RUN = "fdp-run"
 OFFSET = "_offset"
 
 
@@ -41,6 +43,7 @@ class Place:
 
     backtest_id: str
     topic: str
+    accepted_at: dt.datetime | None = None
     undecided: bool = False
     retries: int = 3
 
@@ -63,23 +66,23 @@ class _Thread:
     def open(self, form: Format, selection: Selection, after: int | None) -> Flow[Reply]:
         """The head of the answer with what is left."""
         call = calls.data(self.place.backtest_id, self.place.topic, form, selection.after(self.rows), after)
-        reply: Reply = yield from _patiently(
-            self.place, lambda: opened(call, self.place.retries), self.head is not None
-        )
-        if self.head is not None:
-            self._compare(reply.headers)
+        try:
+            reply: Reply = yield from _patiently(
+                self.place, lambda: opened(call, self.place.retries), self.head is not None
+            )
+        except Conflict:
+            # To wait is in vain; the backtest's state says why.
+            yield from self._still_there()
+            raise
+        if self.head is not None and self.head.get(_RUN) != reply.headers.get(_RUN):
+            raise self._other()
         self.head = self.head or reply.headers
         return reply
 
-    def _compare(self, now: Mapping[str, str]) -> None:
-        before = self.head or {}
-        same = before.get(_RUN) is not None and before.get(_RUN) == now.get(_RUN)
-        # A series that was running has no tag yet; what had one must have it still.
-        tagged = before.get(_TAG) is None or before.get(_TAG) == now.get(_TAG)
-        if not (same and tagged):
-            raise CutOff(
-                f"{self.place.topic} broke off after {self.rows:,} rows and is not the same any more; read it anew"
-            )
+    def _other(self) -> CutOff:
+        return CutOff(
+            f"{self.place.topic} broke off after {self.rows:,} rows and is not the same any more; read it anew"
+        )
 
     def has(self, limit: int | None) -> bool:
         """Whether everything is there that was asked for."""
@@ -116,6 +119,9 @@ class _Thread:
         call = calls.status(self.place.backtest_id)
         told = yield from _patiently(self.place, lambda: ask(call, self.place.retries), heard=True)
         status = BacktestStatus.of(told)
+        if self.place.accepted_at not in (None, status.accepted_at):
+            # Deleted meanwhile, and its id used again.
+            raise self._other()
         one = status.of_series(self.place.topic)
         if one is not None and one.state in ("failed", "cancelled"):
             kind = BacktestFailed if one.state == "failed" else BacktestCancelled
@@ -234,9 +240,7 @@ def _offset_of(place: Place, selection: Selection, rows: int, head: Mapping[str,
     """The offset of the n-th row of a selection."""
     wanted = replace(selection, columns=(OFFSET,), limit=rows, follow=False)
     last: collections.deque[bytes] = collections.deque(maxlen=1)
-    # The tag is one of the answer, not of the series, and so another one here.
-    run = {_RUN: head.get(_RUN, "")}
-    found = yield from gathered(lines(place, "ndjson", wanted, _own_offset, run), last.append)
+    found = yield from gathered(lines(place, "ndjson", wanted, _own_offset, head), last.append)
     if found != rows:
         raise CutOff(f"{place.topic} broke off after {rows:,} rows and has only {found:,} now; read it anew")
     return _own_offset(last_of(last[-1]))

@@ -131,7 +131,8 @@ class Wire:
                 try:
                     step: Step = flow.send(reply) if broken is None else flow.throw(broken)
                 except StopIteration as done:
-                    return done.value
+                    found: T = done.value
+                    return found
                 reply = broken = None
                 if isinstance(step, Emit):
                     yield step.item
