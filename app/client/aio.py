@@ -34,10 +34,11 @@ class AsyncPlatform:
         token: str | None = None,
         *,
         retries: int = 3,
+        timeout: float = 60.0,
         verify: bool | str | Path = True,
         compress: bool = False,
     ) -> None:
-        self._wire = AsyncWire(Address(url, token, verify, compress))
+        self._wire = AsyncWire(Address(url, token, timeout, verify, compress))
         self._retries = retries
         self.live = AsyncLive(self._wire, retries)
 
@@ -176,8 +177,8 @@ class AsyncBacktest(Held):
         return await self._wire.run(asking.told(calls.cancel(self.id), self._retries))
 
     async def retry(self) -> AsyncBacktest:
-        await self._wire.run(asking.told(calls.retry(self.id), self._retries))
-        return self
+        status = await self._wire.run(asking.told(calls.retry(self.id), self._retries))
+        return AsyncBacktest(self._wire, status, self._retries)
 
     async def delete(self) -> None:
         await self._wire.run(asking.deleted(self.id, self._retries))

@@ -103,9 +103,9 @@ class Backtest(Held):
         return self._wire.run(asking.told(calls.cancel(self.id), self._retries))
 
     def retry(self) -> Backtest:
-        """Run what failed or was cancelled; what is complete is left alone."""
-        self._wire.run(asking.told(calls.retry(self.id), self._retries))
-        return self
+        """Run what failed or was cancelled; what is complete is left alone. Raises ``Conflict`` while it is deleted."""
+        status = self._wire.run(asking.told(calls.retry(self.id), self._retries))
+        return Backtest(self._wire, status, self._retries)
 
     def delete(self) -> None:
         """End what runs and delete the backtest with its topics. The id is free once it is unknown."""

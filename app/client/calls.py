@@ -27,8 +27,8 @@ MEDIA: Mapping[Format, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call. ``idle`` is how many seconds may pass without a byte of the answer; None: for ever. Every call may be
-    made again without harm: a request under an id is one backtest, an instruction a mark."""
+    """One call. ``waits``: seconds that it asks the coordinator to wait; ``forever``: any time may pass without a byte.
+    Every call may be made again without harm: a request under an id is one backtest, an instruction a mark."""
 
     method: Method
     path: str
@@ -36,7 +36,8 @@ class Call:
     body: object = None
     accept: str = "application/json"
     headers: tuple[tuple[str, str], ...] = ()
-    idle: float | None = 60.0
+    waits: float = 0.0
+    forever: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +156,7 @@ def backtests() -> Call:
 def status(backtest_id: str, wait: float | None = None) -> Call:
     """How a backtest stands; with ``wait`` answered when it is final, or after so many seconds."""
     params = () if wait is None else (("wait", f"{wait:.3f}".rstrip("0").rstrip(".")),)
-    return Call("GET", _of(backtest_id), params, idle=60.0 + (wait or 0))
+    return Call("GET", _of(backtest_id), params, waits=wait or 0)
 
 
 def events(backtest_id: str, last_id: str | None = None) -> Call:
@@ -180,8 +181,7 @@ def data(backtest_id: str, topic: str, form: Format, selection: Selection, after
     params = {"series": topic, "format": form, **selection.params()}
     if after_offset is not None:
         params["after_offset"] = str(after_offset)
-    idle = None if selection.follow else 60.0
-    return Call("GET", f"{_of(backtest_id)}/data", tuple(params.items()), accept=MEDIA[form], idle=idle)
+    return Call("GET", f"{_of(backtest_id)}/data", tuple(params.items()), accept=MEDIA[form], forever=selection.follow)
 
 
 def subscribe(asset: Literal["stock", "option"], body: Mapping[str, Any]) -> Call:

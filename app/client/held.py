@@ -57,6 +57,8 @@ class Held:
 
     def __init__(self, status: BacktestStatus, retries: int) -> None:
         self.id = status.backtest_id
+        #: What was answered when this handle was made.
+        self.told = status
         self.topics = tuple(one.topic for one in status.series)
         self._accepted_at = status.accepted_at
         self._undecided = not status.is_decided

@@ -20,8 +20,8 @@ class Platform:
 
     ``url``: default ``FDP_URL``, else ``http://127.0.0.1:6066``. ``token``: default ``FDP_TOKEN``, else none.
     ``retries``: how often a call is made again when nobody answers, or the coordinator cannot at the moment.
-    ``verify``: with ``https``, a file of authorities in the place of the usual ones, or False. ``compress``: ask for
-    packed answers, for slow lines.
+    ``timeout``: seconds that it may be silent, but for what is waited for. ``verify``: with ``https``, a file of
+    authorities in the place of the usual ones, or False. ``compress``: ask for packed answers, for slow lines.
     """
 
     def __init__(
@@ -30,10 +30,11 @@ class Platform:
         token: str | None = None,
         *,
         retries: int = 3,
+        timeout: float = 60.0,
         verify: bool | str | Path = True,
         compress: bool = False,
     ) -> None:
-        self._wire = Wire(Address(url, token, verify, compress))
+        self._wire = Wire(Address(url, token, timeout, verify, compress))
         self._retries = retries
         self.live = Live(self._wire, retries)
 

@@ -24,7 +24,7 @@ from app.client.steps import Broken, Emit, Flow, Open, Pause, Read, Reply, Send,
 
 T = TypeVar("T")
 _DEFAULT_URL = "http://127.0.0.1:6066"
-_CONNECT, _SEND = 5.0, 60.0
+_CONNECT = 5.0
 #: Seconds without a byte after which the other end is asked whether it is there, between two questions, and how many.
 _KEEPALIVE = {"TCP_KEEPIDLE": 30, "TCP_KEEPALIVE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3}
 _USER_AGENT = "fdp-client"
@@ -34,7 +34,9 @@ class Address:
     """Where the coordinator is and how it is talked to. ``url`` None: ``FDP_URL``, else this machine's port 6066;
     ``token`` None: ``FDP_TOKEN``, else none. ``verify``: a CA's PEM file, or False for no check of certificates."""
 
-    def __init__(self, url: str | None, token: str | None, verify: bool | str | Path, compress: bool) -> None:
+    def __init__(
+        self, url: str | None, token: str | None, timeout: float, verify: bool | str | Path, compress: bool
+    ) -> None:
         url = url or os.environ.get("FDP_URL") or _DEFAULT_URL
         token = token if token is not None else os.environ.get("FDP_TOKEN", "")
         try:
@@ -56,6 +58,7 @@ class Address:
         if not compress:
             # On one machine, or a fast line, packing costs more than it saves.
             self.headers["Accept-Encoding"] = "identity"
+        self._timeout = timeout
         self._verify = verify
 
     def transport_options(self) -> dict[str, Any]:
@@ -78,7 +81,8 @@ class Address:
 
     def request(self, client: httpx.Client | httpx.AsyncClient, call: Call) -> httpx.Request:
         """The request of a call. Raises ``BadUse`` when it cannot be put into one."""
-        timeout = httpx.Timeout(_SEND, connect=_CONNECT, read=call.idle, pool=None)
+        silent = None if call.forever else self._timeout + call.waits
+        timeout = httpx.Timeout(self._timeout, connect=min(_CONNECT, self._timeout), read=silent, pool=None)
         try:
             return client.build_request(
                 call.method,
