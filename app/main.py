@@ -53,7 +53,7 @@ from app.web.backtests import backtests
 from app.web.changes import Changes
 from app.web.events import event_operations
 from app.web.front import Front
-from app.web.headers import add_headers, own_pages_only
+from app.web.headers import add_headers, called_by_name, own_names, own_pages_only
 from app.web.health import Health, probes
 from app.web.historical import historical
 from app.web.letters import letter_operations
@@ -120,6 +120,8 @@ def create_app(settings: Settings, role: Role) -> RoleApp:
     assignor.install()
     unpacking.install()
     metrics = Metrics(role)
+    tokens = Tokens.of(settings)
+    names = None if tokens.asked else own_names(settings.web_host, settings.names)
     traffic = Traffic()
     health = Health(role, settings.fdp_instance)
     measured.every_role(metrics, health, traffic)
@@ -155,8 +157,9 @@ def create_app(settings: Settings, role: Role) -> RoleApp:
             "middlewares": [
                 traffic.measure,
                 problems,
+                *([] if names is None else [called_by_name(names)]),
                 own_pages_only,
-                bearer(Tokens.of(settings)),
+                bearer(tokens),
                 limited(settings.rate_limit),
             ],
             "client_max_size": settings.max_body_bytes,

@@ -130,8 +130,8 @@ def _one(front: Front, stopping: Callable[[], bool]) -> Operation:
         tag=TAG,
         description=(
             "With `wait` the answer comes when the backtest has ended, or after so many seconds with what there is. "
-            "Its `ETag` names all that is told but the estimate: sent back as `If-None-Match`, the answer comes as soon "
-            "as something is different."
+            "Its `ETag` names all that is told but the estimate: sent back as `If-None-Match`, the answer comes as "
+            "soon as something is different."
         ),
         query=Watching,
         problems=(404,),
