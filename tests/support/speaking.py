@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -112,7 +112,9 @@ def _encoded(form: str, rows: list[dict[str, Any]], names: list[str], size: int)
     table = pa.table(
         {
             "symbol": [row["symbol"] for row in rows],
-            "timestamp": pa.array([row["timestamp"][:-1] for row in rows]).cast(pa.timestamp("us")).cast(_SCHEMA.field(1).type),
+            "timestamp": pa.array([row["timestamp"][:-1] for row in rows])
+            .cast(pa.timestamp("us"))
+            .cast(_SCHEMA.field(1).type),
             "close": [row["close"] for row in rows],
         },
         schema=_SCHEMA,
@@ -160,7 +162,7 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self.wfile.write(b"0\r\n\r\n")
 
-    do_GET = do_POST = do_DELETE = _all
+    do_GET = do_POST = do_DELETE = _all  # noqa: N815
 
     def log_message(self, *_: Any) -> None:
         pass
@@ -182,6 +184,3 @@ def speaking_server() -> Iterator[Speaking]:
         server.shutdown()
         server.server_close()
         thread.join()
-
-
-Use = Callable[..., Any]

@@ -30,8 +30,8 @@ def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(params=["blocking", "async"])
 def use(request: pytest.FixtureRequest, server: Speaking) -> Use:
-    """Takes functions, each of which is given what the one before came to, the first a client; an iterator is read to its
-    end. What the last comes to, whichever client it is."""
+    """Takes functions, each of which is given what the one before came to, the first a client; an iterator is read to
+    its end. What the last comes to, whichever client it is."""
     if request.param == "blocking":
 
         def blocking(*steps: Callable[[Any], Any], **options: Any) -> Any:

@@ -82,9 +82,7 @@ def test_a_series_without_rows_is_a_table_with_its_columns(server: Speaking, use
 
 
 @pytest.mark.parametrize("cut", [0, 1, 40, 83, 84, 85, 300, 1000])
-def test_lines_that_break_off_are_gone_on_with_behind_the_last_whole_one(
-    server: Speaking, use: Any, cut: int
-) -> None:
+def test_lines_that_break_off_are_gone_on_with_behind_the_last_whole_one(server: Speaking, use: Any, cut: int) -> None:
     server.cuts = [cut]
     rows = use(spring, lambda bt: bt.series[0].rows())
     assert [row["close"] for row in rows] == [100.0 + n for n in range(20)]
@@ -152,7 +150,7 @@ def test_a_series_that_ends_while_it_is_read_raises_why(
         server.state, server.reason = state, "the terminal said 478"
         return backtest.to_arrow()
 
-    with pytest.raises(kind, match="the terminal said 478.*is not whole") as caught:
+    with pytest.raises(kind, match=r"the terminal said 478.*is not whole") as caught:
         use(spring, read)
     assert type(caught.value) is kind
 
