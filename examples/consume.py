@@ -48,7 +48,7 @@ def credentials(names: dict[str, str]) -> dict[str, str]:
 def read(
     kafka: str, registry: str, group: str, topics: list[str], forever: bool = False
 ) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Topic and row of every message, in each topic's order; times are aware datetimes in UTC. ``forever``: also of those
+    """Topic and row of every message, in each topic's order; times are aware datetimes in UTC. ``forever``: those too
     that are still to come."""
     decode = AvroDeserializer(SchemaRegistryClient({"url": registry, **credentials(_REGISTRY)}))
     consumer = Consumer(
