@@ -32,8 +32,9 @@ from app.client.steps import Broken, Emit, Flow, Pause, Read, Reply, gathered
 
 #: Cuts in a row, without a row between them, after which it is given up.
 _MOST_CUTS = 5
-#: Names the writing of a series: rows of two answers with the same value belong together.
-_RUN = "fdp-run"
+#: Name the writing of a series: the run of the backtest, and the topic it is written to. Rows of answers that differ in
+#: one of them do not belong together; a topic that was not there yet has no name.
+_WRITING = ("fdp-run", "fdp-topic-id")
 OFFSET = "_offset"
 
 
@@ -59,6 +60,8 @@ class _Thread:
 
     place: Place
     head: Mapping[str, str] | None = None
+    #: Whether rows have come that the next ones have to go with.
+    bound: bool = False
     rows: int = 0
     _cuts: int = field(default=0, repr=False)
     _rows_then: int = field(default=-1, repr=False)
@@ -74,9 +77,11 @@ class _Thread:
             # To wait is in vain; the backtest's state says why.
             yield from self._still_there()
             raise
-        if self.head is not None and self.head.get(_RUN) != reply.headers.get(_RUN):
+        before, now = self.head or {}, reply.headers
+        bound = self.bound or self.rows > 0
+        if bound and any(name in before and before[name] != now.get(name) for name in _WRITING):
             raise self._other()
-        self.head = self.head or reply.headers
+        self.head = {**now, **before} if bound else now
         return reply
 
     def _other(self) -> CutOff:
@@ -201,9 +206,9 @@ def lines(
     """Emits blocks of whole lines, of CSV with one header in front; comes to the number of rows.
 
     The lines tell no offsets. When the answer breaks off, those of as many rows are asked for to know where to go on;
-    ``offset_in`` gives that of a line that has its own.
+    ``offset_in`` gives that of a line that has its own; ``head`` is that of an answer whose rows these have to be.
     """
-    reading = _Thread(place, head)
+    reading = _Thread(place, head, bound=head is not None)
     after: int | None = None
     header: bytes | None = None
     last = b""

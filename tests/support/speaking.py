@@ -51,6 +51,7 @@ class Speaking:
     rows: int = 20
     cuts: list[int | None] = field(default_factory=list)
     run: str | None = "7"
+    topic_ids: list[str] = field(default_factory=list)
     runs: list[str] = field(default_factory=list)
     state: str = "complete"
     reason: str | None = None
@@ -101,6 +102,8 @@ class Speaking:
         run = self.runs.pop(0) if self.runs else self.run
         cut = self.cuts.pop(0) if self.cuts else None
         headers = {"Content-Type": "application/octet-stream"} | ({"FDP-Run": run} if run is not None else {})
+        if self.topic_ids:
+            headers["FDP-Topic-Id"] = self.topic_ids.pop(0)
         return Said(headers=headers, pieces=[content if cut is None else content[:cut]], cut=cut is not None)
 
 

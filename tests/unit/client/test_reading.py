@@ -129,6 +129,17 @@ def test_rows_of_two_runs_are_never_mixed(server: Speaking, use: Any, how: str) 
         use(spring, lambda bt: bt.to_arrow() if how == "to_arrow" else bt.series[0].rows())
 
 
+def test_rows_of_a_topic_that_was_made_anew_are_never_mixed(server: Speaking, use: Any) -> None:
+    server.cuts, server.topic_ids = [1300], ["one", "other"]
+    with pytest.raises(CutOff, match="is not the same any more"):
+        use(spring, lambda bt: bt.to_arrow())
+
+
+def test_a_topic_that_was_made_anew_before_a_row_came_is_simply_read(server: Speaking, use: Any) -> None:
+    server.cuts, server.topic_ids = [10], ["one", "other"]
+    assert use(spring, lambda bt: bt.to_arrow()).num_rows == 20
+
+
 def test_rows_of_another_backtest_under_the_same_id_are_never_mixed(server: Speaking, use: Any) -> None:
     server.cuts, server.run = [1300], None
 
