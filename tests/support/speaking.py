@@ -171,12 +171,18 @@ class _Handler(BaseHTTPRequestHandler):
         pass
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_: Any) -> None:
+        """That a client has gone away is no news."""
+
+
 @contextmanager
 def speaking_server() -> Iterator[Speaking]:
     """The server on a port of its own."""
     handler = type("Handler", (_Handler,), {})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    server.daemon_threads = True
+    server = _Server(("127.0.0.1", 0), handler)
     speaking = Speaking(f"http://127.0.0.1:{server.server_address[1]}")
     handler.speaking = speaking  # type: ignore[attr-defined]
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
