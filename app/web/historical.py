@@ -1,4 +1,5 @@
-"""``POST /historical/…``: the short form of a request, for one asset."""
+"""``POST /historical/…``: the short form of a request, for one asset, answered by what was decided, or by the rows
+themselves."""
 
 from __future__ import annotations
 
@@ -12,19 +13,24 @@ from app.domain.short_form import OptionRequest, StockRequest
 from app.web.answers.backtests import BacktestSummary, Undecided
 from app.web.backtests import LOCATION, TO_BACKTEST, submit
 from app.web.bodies import read_backtest
+from app.web.data import ROWS, crowded
 from app.web.front import Front
+from app.web.historical_rows import asked_form, check_form, rows_of
+from app.web.negotiation import prefers
 from app.web.operations import Answer, Body, Call, NoQuery, Operation, json_of
+from app.web.reading import Shelf
+from app.web.sending import Told
 
 _MODELS = {"stock": StockRequest, "option": OptionRequest}
 
 
-def historical(front: Front) -> tuple[Operation, ...]:
-    return _ask(front, "stock"), _ask(front, "option")
+def historical(front: Front, shelf: Shelf, sent: Told) -> tuple[Operation, ...]:
+    return _ask(front, shelf, sent, "stock"), _ask(front, shelf, sent, "option")
 
 
-def _ask(front: Front, asset: Asset) -> Operation:
+def _ask(front: Front, shelf: Shelf, sent: Told, asset: Asset) -> Operation:
     async def run(call: Call[NoQuery, Backtest]) -> web.StreamResponse:
-        return await submit(front, call.body)
+        return await _answer(front, shelf, sent, call.request, call.body)
 
     return Operation(
         method="post",
@@ -34,14 +40,44 @@ def _ask(front: Front, asset: Asset) -> Operation:
         run=run,
         answers=(
             Answer(
+                200,
+                "The rows of all series, one after the other, as they are committed; where `Accept` names a form",
+                ROWS,
+                headers=LOCATION,
+            ),
+            Answer(
                 202,
                 "It is taken; the backtest as it stands",
                 json_of(BacktestSummary | Undecided),
-                headers=LOCATION,
+                headers=LOCATION | {"Preference-Applied": "`respond-async`, where that was preferred."},
                 links=TO_BACKTEST,
             ),
         ),
+        description=(
+            "With a form of rows in `Accept` (and no `Prefer: respond-async`) the answer is the rows. One that ends "
+            "properly is whole; when a series fails it is cut off without the closing chunk. The backtest goes on when "
+            "who asked goes away."
+        ),
         tag="backtests",
         body=Body(partial(read_backtest, asset=asset), (_MODELS[asset],)),
-        problems=(400, 409, 413, 422),
+        problems=(400, 406, 409, 413, 422),
     )
+
+
+async def _answer(
+    front: Front, shelf: Shelf, sent: Told, request: web.Request, backtest: Backtest
+) -> web.StreamResponse:
+    """Publish a request and answer with its rows, or with what was decided; also when it is not decided yet."""
+    form = asked_form(request)
+    if form is not None:
+        check_form(backtest, form)
+        if shelf.full:
+            return crowded(shelf)
+    answer = await submit(front, backtest)
+    if form is None:
+        if answer.status == 202 and prefers(request.headers.getall("Prefer", []), "respond-async"):
+            answer.headers["Preference-Applied"] = "respond-async"
+        return answer
+    if answer.status != 202 or front.index.backtest(backtest.backtest_id) is None:
+        return answer
+    return await rows_of(front, shelf, sent, request, backtest, form)
