@@ -149,7 +149,7 @@ def test_a_series_that_fails_raises_its_reason_wherever_it_is_waited_for(
 
 
 def test_a_backtest_is_cancelled_and_deleted(platform: Platform, fdp: client.Platform) -> None:
-    platform.simulator.set_faults([{"match": {"symbol": "GE"}, "fault": {"kind": "hang", "seconds": 2}}])
+    platform.simulator.set_faults([{"match": {"symbol": "GE"}, "fault": {"kind": "stall", "seconds": 2}}])
     backtest = fdp.backtest(platform.new_id("client"), tickers=["GE"], start="2024-01-02", end="2024-06-28")
     backtest.cancel()
     with pytest.raises(BacktestCancelled):

@@ -91,7 +91,7 @@ def test_waiting_for_what_fails_is_exit_code_1_with_the_reason(platform: Platfor
 
 
 def test_a_terminal_sees_bars_and_an_interrupt_leaves_the_backtest_alone(platform: Platform) -> None:
-    platform.simulator.set_faults([{"match": {"symbol": "GE"}, "fault": {"kind": "hang", "seconds": 3}}])
+    platform.simulator.set_faults([{"match": {"symbol": "GE"}, "fault": {"kind": "stall", "seconds": 3}}])
     name = platform.new_id("cli")
     url = str(platform.http.base_url)
     with Terminal("submit", "--wait", "--url", url, "--id", name, "--ticker", "GE", *SHORT) as shown:
@@ -242,7 +242,7 @@ def test_what_is_not_whole_is_said_to_be_so(platform: Platform) -> None:
 
 
 def test_what_runs_is_cancelled_and_what_is_there_deleted(platform: Platform) -> None:
-    platform.simulator.set_faults([{"match": {"symbol": "GE"}, "fault": {"kind": "hang", "seconds": 2}}])
+    platform.simulator.set_faults([{"match": {"symbol": "GE"}, "fault": {"kind": "stall", "seconds": 2}}])
     name = platform.ask(tickers=["GE"], start="2024-01-02", end="2024-06-28")
     said = out(platform, "cancel", name, "--wait")
     assert said == f"{name} is cancelled\n"
