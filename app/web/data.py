@@ -166,8 +166,10 @@ async def _read(front: Front, shelf: Shelf, told: Told, call: Call[DataQuery, No
         return await bare(request, headers)
     if shelf.full:
         return crowded(shelf)
-    sending = Sending(shelf, told, request, headers, form, coding, selection, about)
-    return await sending.send([(name, _reader(shelf, record, name, selection, request, follow=query.follow))])
+    sending = Sending(shelf, told, request, headers, form, coding, about, selection.limit)
+    return await sending.send(
+        [(name, selection, _reader(shelf, record, name, selection, request, follow=query.follow))]
+    )
 
 
 def _reader(
