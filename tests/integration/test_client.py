@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from harness import Platform, until
+from live import market
 
 from app import client
 from app.client import AsyncPlatform, BacktestCancelled, BacktestFailed, Conflict, InvalidRequest, NotFound
@@ -168,12 +169,14 @@ def test_a_backtest_is_cancelled_and_deleted(platform: Platform, fdp: client.Pla
     until("the backtest to be unknown", gone)
 
 
-def test_live_topics_are_subscribed_to_and_ended(fdp: client.Platform) -> None:
-    (one,) = fdp.live.subscribe(tickers=["KO"], schema="trade")
-    assert one.topic == "stock-ko-trade-live"
-    assert one.topic in [each.topic for each in fdp.live.list()]
-    until("a trade", lambda: fdp.live.get(one.topic).rows > 0)
-    assert fdp.live.unsubscribe(one.topic) in ("ended", "ending")
+def test_live_topics_are_subscribed_to_and_ended(platform: Platform, fdp: client.Platform) -> None:
+    with market(platform, "2024-05-06T10:00:00", 5):
+        (one,) = fdp.live.subscribe(tickers=["IBM"], schema="trade")
+        assert one.topic == "stock-ibm-trade-live"
+        assert one.topic in [each.topic for each in fdp.live.list()]
+        until("a trade", lambda: fdp.live.get(one.topic).rows > 0)
+        assert fdp.live.get(one.topic).last is not None
+        assert fdp.live.unsubscribe(one.topic) in ("ended", "ending")
 
 
 def test_many_backtests_are_read_at_once_without_blocking(platform: Platform) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from harness import Platform
+from live import market
 
 pytestmark = pytest.mark.integration
 
@@ -68,4 +69,5 @@ def test_topics_are_consumed(platform: Platform) -> None:
 
 
 def test_live_trades_are_consumed(platform: Platform) -> None:
-    assert SAID["live.py"] in run(platform, "live.py", platform.kafka, platform.registry, "3")
+    with market(platform, "2024-05-07T10:00:00", 5):
+        assert SAID["live.py"] in run(platform, "live.py", platform.kafka, platform.registry, "3")
