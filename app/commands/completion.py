@@ -23,7 +23,8 @@ def backtests(ctx: typer.Context, incomplete: str) -> list[str]:
 
 def topics(ctx: typer.Context, incomplete: str) -> list[str]:
     """Topics of the backtest that is named already."""
-    backtest_id = str(ctx.params.get("backtest_id") or "")
+    # What stands before an option that has no value yet has not been given to its parameter.
+    backtest_id = str(ctx.params.get("backtest_id") or next(iter(ctx.args), ""))
     return _found(ctx, incomplete, lambda platform: platform.open(backtest_id).topics if backtest_id else ())
 
 

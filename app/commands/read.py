@@ -96,15 +96,19 @@ def read(
 
 
 def _series(backtest: Backtest, topic: str | None) -> Series:
-    if topic is None and len(backtest.topics) != 1:
+    if topic is None and len(backtest.topics) == 1:
+        return backtest.series[0]
+    if topic not in backtest.topics:
         more = [f"and {len(backtest.topics) - _NAMED:,} more"] if len(backtest.topics) > _NAMED else []
         fail(
             WRONG,
-            f"{backtest.id} has {len(backtest.topics):,} series; say which with --series",
+            f"{backtest.id} has {len(backtest.topics):,} series; say which with --series"
+            if topic is None
+            else f"{backtest.id} has no series {topic!r}; there are {len(backtest.topics):,}",
             *backtest.topics[:_NAMED],
             *more,
         )
-    return backtest.series[0] if topic is None else backtest[topic]
+    return backtest[topic]
 
 
 def _how_far(backtest: Backtest, topic: str) -> None:

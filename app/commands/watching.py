@@ -8,7 +8,7 @@ from typing import NoReturn
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from app.client import Backtest, BacktestStatus
@@ -108,7 +108,6 @@ def _bars(found: Console, states: Iterator[BacktestStatus]) -> BacktestStatus:
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(),
-        MofNCompleteColumn(),
         TextColumn("{task.fields[said]}", markup=False),
         TimeElapsedColumn(),
     )
@@ -136,7 +135,7 @@ def _series_bars(shown: Progress, bars: dict[str, TaskID], status: BacktestStatu
     for one in wanted:
         if one.topic not in bars:
             bars[one.topic] = shown.add_task(one.topic, total=None, start=False, said="")
-        if one.state == "running":
+        if one.state != "accepted":
             shown.start_task(bars[one.topic])
         # How many chunks a series has is told only of all together: its bar moves until it is full.
         full = {"completed": 1, "total": 1} if one.is_final else {}
