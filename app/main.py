@@ -47,30 +47,22 @@ from app.provider import Provider
 from app.providers import provider_of, streamed_provider_of
 from app.rows.bodies import Bodies
 from app.settings import Role, Settings
-from app.web import measured
+from app.web import declared, measured
 from app.web.asked import Asked
 from app.web.auth import Tokens, bearer
-from app.web.backtests import backtests
 from app.web.changes import Changes
-from app.web.data import data_operations
-from app.web.events import event_operations
+from app.web.description import with_description
 from app.web.front import Front
 from app.web.headers import add_headers, called_by_name, own_names, own_pages_only
-from app.web.health import Health, probes
-from app.web.historical import historical
-from app.web.letters import letter_operations
+from app.web.health import Health
 from app.web.limits import Places, limited
-from app.web.live import live as live_topics
-from app.web.metrics import Metrics, scraping
+from app.web.metrics import Metrics
 from app.web.operations import Operation, views_of
-from app.web.plan import plan
 from app.web.problems import problems
 from app.web.reading import Shelf
-from app.web.schemas import schemas
 from app.web.sending import Told
-from app.web.topics import topics as leftover_topics
 from app.web.traffic import Traffic
-from app.web.workers import Reporter, worker_operations
+from app.web.workers import Reporter
 
 logger = logging.getLogger(__name__)
 
@@ -172,13 +164,17 @@ def create_app(settings: Settings, role: Role) -> RoleApp:
         },
         worker_redirect_stdouts=False,
     )
-    operations = (*probes(health), *scraping(metrics))
     terminal = _TerminalWatch(provider_of(settings, 1))
     health.terminal = terminal.state
     app.starters.append(terminal.start)
     app.stoppers.append((terminal.stop,))
     build = {"coordinator": _coordinator, "history": _history, "live": _live}[role]
-    operations += build(app, settings, partitions, schema_ids, health, metrics)
+    operations = (
+        *build(app, settings, partitions, schema_ids, health, metrics),
+        *declared.every_role(health, metrics),
+    )
+    if role == "coordinator":
+        operations = with_description(operations, tokens=tokens.asked)
     health.checks["group"] = lambda: _assignment(app)
     _report(app, Reporter(role, health, metrics))
 
@@ -265,18 +261,7 @@ def _coordinator(
     app.stoppers.append((shelf.close,))
     sent = Told()
     measured.rows_sent(metrics, shelf, sent)
-    return (
-        *historical(front, shelf, sent),
-        *data_operations(front, shelf, sent),
-        *backtests(front, stopping),
-        *event_operations(front, stopping),
-        *plan(provider, settings.slots),
-        *live_topics(front),
-        *schemas(),
-        *leftover_topics(orphans),
-        *worker_operations(workers),
-        *letter_operations(settings),
-    )
+    return declared.coordinator(front, settings, orphans, workers, shelf, sent, stopping)
 
 
 def _history(

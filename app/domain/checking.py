@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from typing import Any, get_args
+from typing import Annotated, Any, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from app.domain import sessions
+from app.domain import described, sessions
 from app.domain.contract_filter import ContractFilter, check_contracts
 from app.domain.contracts import Contracts
 from app.domain.dates import read_date
+from app.domain.described import said
 from app.domain.fields import MAX_SERIES, Check, SeriesFields, kind_of, names_of, refused, regular, without_nulls
 from app.domain.handover import last_available
 from app.domain.live_request import why_not_live
@@ -28,10 +29,14 @@ from app.errors import InvalidRequest
 FIRST_DATE = dt.date(2012, 1, 1)
 
 
+_EMPTY_BARS = "Of `ohlcv`: whether bars in which nothing traded are dropped, or filled with the last close."
+_FILLING = described.choice(get_args(EmptyBars))
+
+
 class Entry(SeriesFields):
     """An entry of a request's series."""
 
-    empty_bars: str | None = None
+    empty_bars: Annotated[str | None, said(_EMPTY_BARS, _FILLING, optional=True)] = None
 
 
 class RequestFields(BaseModel):
@@ -39,20 +44,43 @@ class RequestFields(BaseModel):
 
     model_config = ConfigDict(extra="forbid", coerce_numbers_to_str=True)
 
-    backtest_id: str
-    start: str
-    end: str
-    empty_bars: str | None = None
-    start_time: str | None = None
-    end_time: str | None = None
-    live: bool = Field(False, strict=True)
-    retain_days: int | None = Field(None, ge=1, le=36_500, strict=True)
+    backtest_id: Annotated[
+        str, said(f"{ID_RULE}; part of the topics' names. A number is taken as its digits.", described.ID)
+    ]
+    start: Annotated[str, said(f"First session date, New York, inclusive; from {FIRST_DATE} on.", described.DATE)]
+    end: Annotated[
+        str,
+        said(
+            "Last session date, New York, inclusive; at the latest the last session whose rows are all there, with "
+            "`live` today.",
+            described.DATE,
+        ),
+    ]
+    empty_bars: Annotated[str | None, said(_EMPTY_BARS, _FILLING, optional=True)] = None
+    start_time: Annotated[
+        str | None, said("First time of day, New York; 09:30:00 unless it is named.", described.TIME, optional=True)
+    ] = None
+    end_time: Annotated[
+        str | None, said("Last time of day, New York; 16:00:00 unless it is named.", described.TIME, optional=True)
+    ] = None
+    live: Annotated[
+        bool, said("`true`: each series goes on into its live topic.", {"type": "boolean"}, optional=True)
+    ] = Field(False, strict=True)
+    retain_days: int | None = Field(
+        None,
+        ge=1,
+        le=36_500,
+        strict=True,
+        description="Days after its last series ended at which the backtest is deleted with its topics; never without.",
+    )
 
 
 class BacktestRequest(RequestFields):
     """The full form of a request: several series, and options that are defaults for them."""
 
-    series: list[Entry] = Field(min_length=1, max_length=MAX_SERIES)
+    series: list[Entry] = Field(
+        min_length=1, max_length=MAX_SERIES, description="What is asked for; answers are in this order."
+    )
 
 
 #: What a request, an entry of its series, or its contracts may say.

@@ -18,7 +18,8 @@ from app.errors import InvalidRequest
 #: Beside letters and digits: the marks of classes, preferreds, warrants, units and rights.
 SYMBOL_RULE = "1 to 16 letters, digits and . / - + = ^, beginning with a letter or digit"
 ROOT_RULE = f"{SYMBOL_RULE}, at most {LONGEST_ROOT} of them"
-_SYMBOL = re.compile(r"[A-Z0-9](?:[A-Z0-9/+=^-]|\.(?=[A-Z0-9])){0,15}")
+SYMBOL_PATTERN = r"[A-Z0-9](?:[A-Z0-9/+=^-]|\.(?=[A-Z0-9])){0,15}"
+_SYMBOL = re.compile(SYMBOL_PATTERN)
 _ESCAPE = re.compile(r"\.\.([0-9a-f]{2})")
 ID_PATTERN = "[a-z0-9][a-z0-9.-]{0,63}"
 _ID = re.compile(ID_PATTERN)

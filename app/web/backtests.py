@@ -17,6 +17,7 @@ from app.domain.request import Backtest
 from app.domain.short_form import OptionRequest, StockRequest
 from app.domain.status import receipts_wanted
 from app.errors import Conflict, InvalidRequest, Leaving, LogError
+from app.web import examples
 from app.web.answers import backtests as told
 from app.web.bodies import json_answer, read_backtest
 from app.web.front import Front
@@ -29,7 +30,8 @@ TAG = "backtests"
 #: What any operation on one backtest may say of its path, of where it is, and of how to go on.
 BACKTEST_ID = {"backtest_id": "The id under which the backtest was asked for."}
 LOCATION = {"Location": "Where the backtest is."}
-TO_BACKTEST = {name: {"backtest_id": "$response.body#/backtest_id"} for name in ("get_backtest", "cancel_backtest")}
+_NEXT = ("get_backtest", "watch_backtest", "read_data", "cancel_backtest")
+TO_BACKTEST = {name: {"backtest_id": "$response.body#/backtest_id"} for name in _NEXT}
 
 
 class Watching(Query):
@@ -69,7 +71,14 @@ def _all(front: Front) -> Operation:
         name="list_backtests",
         summary="All backtests, the latest accepted first",
         run=run,
-        answers=(Answer(200, "Each as it stands, without receipts", json_of(list[told.BacktestSummary])),),
+        answers=(
+            Answer(
+                200,
+                "Each as it stands, without receipts",
+                json_of(list[told.BacktestSummary]),
+                examples={"one": [examples.TAKEN]},
+            ),
+        ),
         tag=TAG,
     )
 
@@ -91,10 +100,11 @@ def _ask(front: Front) -> Operation:
                 json_of(told.BacktestSummary | told.Undecided),
                 headers=LOCATION,
                 links=TO_BACKTEST,
+                examples={"taken": examples.TAKEN},
             ),
         ),
         tag=TAG,
-        body=Body(read_backtest, (BacktestRequest, StockRequest, OptionRequest)),
+        body=Body(read_backtest, (BacktestRequest, StockRequest, OptionRequest), examples.BACKTEST),
         problems=(400, 409, 413, 422),
     )
 
@@ -124,7 +134,13 @@ def _one(front: Front, stopping: Callable[[], bool]) -> Operation:
         summary="One backtest: state, progress, series, receipts",
         run=run,
         answers=(
-            Answer(200, "As it stands", json_of(told.Backtest), headers={"ETag": "Names what is told."}),
+            Answer(
+                200,
+                "As it stands",
+                json_of(told.Backtest),
+                headers={"ETag": "Names what is told."},
+                examples={"complete": examples.COMPLETE},
+            ),
             Answer(304, "It is what `If-None-Match` names"),
         ),
         tag=TAG,
@@ -134,6 +150,7 @@ def _one(front: Front, stopping: Callable[[], bool]) -> Operation:
             "soon as something is different."
         ),
         query=Watching,
+        header_docs={"If-None-Match": "An `ETag` that was told; the answer is 304 while it still is."},
         problems=(404,),
         path_docs=BACKTEST_ID,
     )
@@ -157,6 +174,7 @@ def _end(front: Front) -> Operation:
                 json_of(told.BacktestSummary),
                 headers=LOCATION,
                 links=TO_BACKTEST,
+                examples={"taken": examples.TAKEN},
             ),
         ),
         tag=TAG,
@@ -190,6 +208,7 @@ def _retry(front: Front) -> Operation:
                 json_of(told.BacktestSummary),
                 headers=LOCATION,
                 links=TO_BACKTEST,
+                examples={"taken": examples.TAKEN},
             ),
         ),
         tag=TAG,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
+from app.web import examples
 from app.web.answers.platform import Alive, Readiness
 from app.web.bodies import json_answer
 from app.web.operations import Answer, Call, NoQuery, Operation, json_of
@@ -69,7 +70,12 @@ def probes(health: Health) -> tuple[Operation, ...]:
             summary="Whether the process does its work",
             run=ready,
             answers=(
-                Answer(200, "It owns what it should and has read its logs", json_of(Readiness)),
+                Answer(
+                    200,
+                    "It owns what it should and has read its logs",
+                    json_of(Readiness),
+                    examples={"ready": examples.READY},
+                ),
                 Answer(503, "It does not yet; `checks` tells what is missing", json_of(Readiness)),
             ),
             tag=TAG,

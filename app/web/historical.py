@@ -10,6 +10,7 @@ from aiohttp import web
 from app.domain.request import Backtest
 from app.domain.schema import Asset
 from app.domain.short_form import OptionRequest, StockRequest
+from app.web import examples
 from app.web.answers.backtests import BacktestSummary, Undecided
 from app.web.backtests import LOCATION, TO_BACKTEST, submit
 from app.web.bodies import read_backtest
@@ -21,6 +22,7 @@ from app.web.operations import Answer, Body, Call, NoQuery, Operation, json_of
 from app.web.reading import Shelf
 from app.web.sending import Told
 
+_EXAMPLES = {"stock": examples.STOCK, "option": examples.OPTION}
 _MODELS = {"stock": StockRequest, "option": OptionRequest}
 
 
@@ -49,8 +51,10 @@ def _ask(front: Front, shelf: Shelf, sent: Told, asset: Asset) -> Operation:
                 202,
                 "It is taken; the backtest as it stands",
                 json_of(BacktestSummary | Undecided),
-                headers=LOCATION | {"Preference-Applied": "`respond-async`, where that was preferred."},
+                headers=LOCATION,
+                at_times={"Preference-Applied": "`respond-async`, where that was preferred."},
                 links=TO_BACKTEST,
+                examples={"taken": examples.TAKEN},
             ),
         ),
         description=(
@@ -59,7 +63,7 @@ def _ask(front: Front, shelf: Shelf, sent: Told, asset: Asset) -> Operation:
             "who asked goes away."
         ),
         tag="backtests",
-        body=Body(partial(read_backtest, asset=asset), (_MODELS[asset],)),
+        body=Body(partial(read_backtest, asset=asset), (_MODELS[asset],), _EXAMPLES[asset]),
         problems=(400, 406, 409, 413, 422),
     )
 

@@ -28,6 +28,7 @@ from app.domain.schema import Asset
 from app.domain.series import SeriesName
 from app.errors import InvalidRequest, PlatformError
 from app.provider import Provider
+from app.web import examples
 from app.web.answers import live as told
 from app.web.asking import Askers
 from app.web.bodies import json_answer, read_json
@@ -42,6 +43,7 @@ MOST_EXPIRATIONS, LISTINGS_WAIT = 20, 2.0
 _AT_ONCE = 2
 TAG = "live"
 _TOPIC = {"topic": "A live topic, such as `stock-aapl-trade-live`."}
+_EXAMPLES = {"stock": examples.LIVE_STOCK, "option": examples.LIVE_OPTION}
 _MODELS = {"stock": StockSubscription, "option": OptionSubscription}
 
 
@@ -68,10 +70,17 @@ def _subscribe(front: Front, asset: Asset) -> Operation:
         name=f"subscribe_{asset}",
         summary=f"Subscribe to live series of {asset}s",
         run=run,
-        answers=(Answer(202, "It is taken; an entry for each series", json_of(told.Subscribed)),),
+        answers=(
+            Answer(
+                202,
+                "It is taken; an entry for each series",
+                json_of(told.Subscribed),
+                examples={"one": {"series": [examples.LIVE_TOPIC]}},
+            ),
+        ),
         tag=TAG,
         description="A subscription is shared and stands until somebody ends it; asked for again it is the same.",
-        body=Body(read, (_MODELS[asset],)),
+        body=Body(read, (_MODELS[asset],), _EXAMPLES[asset]),
         problems=(400, 409, 413, 422),
     )
 
@@ -87,7 +96,14 @@ def _all(front: Front) -> Operation:
         name="list_live",
         summary="All live topics that are subscribed to",
         run=run,
-        answers=(Answer(200, "Each as it stands, by topic", json_of(list[told.LiveTopic])),),
+        answers=(
+            Answer(
+                200,
+                "Each as it stands, by topic",
+                json_of(list[told.LiveTopic]),
+                examples={"one": [examples.LIVE_TOPIC]},
+            ),
+        ),
         tag=TAG,
     )
 
@@ -104,7 +120,7 @@ def _one(front: Front) -> Operation:
         name="get_live",
         summary="One live topic",
         run=run,
-        answers=(Answer(200, "As it stands", json_of(told.LiveTopic)),),
+        answers=(Answer(200, "As it stands", json_of(told.LiveTopic), examples={"trades": examples.LIVE_TOPIC}),),
         tag=TAG,
         problems=(404,),
         path_docs=_TOPIC,

@@ -58,15 +58,16 @@ class Body(Generic[B]):
 
 @dataclass(frozen=True)
 class Answer:
-    """What may be answered: a status and what it means; ``content`` maps media types to what their bodies are, a
+    """What may be answered: a status and what it means. ``content`` maps media types to what their bodies are, a
     model, a type that pydantic knows, a JSON schema, or None for bytes; no content where nothing is sent. ``headers``
-    tell what each means. ``links`` are operations to go on with, by name: where in the answer their path's part is.
-    ``examples`` are JSON bodies, by name."""
+    tell what each means, ``at_times`` of those that may be left out. ``links`` are operations to go on with, by name:
+    where in the answer their path's part is. ``examples`` are JSON bodies, by name."""
 
     status: int
     meaning: str
     content: Mapping[str, Any] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
+    at_times: Mapping[str, str] = field(default_factory=dict)
     links: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     examples: Mapping[str, Any] = field(default_factory=dict)
 
@@ -83,9 +84,11 @@ class Call(Generic[Q, B]):
 
 @dataclass(frozen=True)
 class Operation:
-    """A method of a path. ``problems`` are the statuses that it may refuse with, each as a problem document; those that
-    any operation may (401, 403, 429, 500, 503) need not be named. ``name`` is unique; ``path_docs`` tell what the
-    parts of the path are. ``open``: wants no token even where tokens are asked for."""
+    """A method of a path. ``name`` is unique. ``problems`` are the statuses that it may refuse with, each as a problem
+    document; those that any operation may (401, 403, 422, 429, 500, 503) need not be named. ``path_docs`` tell what the
+    parts of the path are, ``header_docs`` what the headers do that a request may have beside the usual ones. ``open``:
+    wants no token even where tokens are asked for. ``hidden``: is not described, because it is a part of a page.
+    """
 
     method: Method
     path: str
@@ -99,7 +102,9 @@ class Operation:
     body: Body[Any] | None = None
     problems: tuple[int, ...] = ()
     path_docs: Mapping[str, str] = field(default_factory=dict)
+    header_docs: Mapping[str, str] = field(default_factory=dict)
     open: bool = False
+    hidden: bool = False
 
 
 def json_of(what: Any) -> dict[str, Any]:

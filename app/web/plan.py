@@ -20,6 +20,7 @@ from app.domain.series import SeriesName
 from app.domain.short_form import OptionRequest, StockRequest
 from app.errors import PlatformError
 from app.provider import Provider
+from app.web import examples
 from app.web.answers.plans import Plan
 from app.web.asking import Askers
 from app.web.bodies import json_answer, read_backtest
@@ -94,10 +95,14 @@ def plan(provider: Provider, slots: int) -> tuple[Operation, ...]:
             name="plan_backtest",
             summary="What a backtest would do, without doing it",
             run=run,
-            answers=(Answer(200, "The estimate, series by series", json_of(Plan)),),
+            answers=(
+                Answer(200, "The estimate, series by series", json_of(Plan), examples={"of bars": examples.PLAN}),
+            ),
             tag="backtests",
             description="Nothing is published and no topic is made.",
-            body=Body(read_backtest, (BacktestRequest, StockRequest, OptionRequest)),
+            body=Body(
+                read_backtest, (BacktestRequest, StockRequest, OptionRequest), {**examples.BACKTEST, **examples.OPTION}
+            ),
             problems=(400, 413, 422),
         ),
     )

@@ -11,13 +11,13 @@ from aiohttp import HttpVersion11, web
 from confluent_kafka import Message
 
 from app.domain.series import SeriesName
-from app.errors import PlatformError
+from app.errors import PlatformError, Torn
 from app.rows.formats import FORMATS, Encoder, Format, encoder
 from app.rows.parts import Picker
 from app.rows.selection import Selection
 from app.tally import Tally
 from app.web.packing import Coding, packer
-from app.web.reading import STALL, Reading, Shelf, Torn
+from app.web.reading import STALL, Reading, Shelf
 
 logger = logging.getLogger(__name__)
 

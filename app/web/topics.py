@@ -9,6 +9,7 @@ from aiohttp import web
 from pydantic import Field
 
 from app.coordinator.orphans import Look, OrphanWatch
+from app.web import examples
 from app.web.answers.platform import OrphanedTopics
 from app.web.bodies import json_answer
 from app.web.operations import Answer, Call, Flag, Operation, Query, json_of
@@ -39,7 +40,11 @@ def topics(orphans: OrphanWatch) -> tuple[Operation, ...]:
             name="list_orphaned_topics",
             summary="Data topics that nobody answers for",
             run=run,
-            answers=(Answer(200, "What the latest look found", json_of(OrphanedTopics)),),
+            answers=(
+                Answer(
+                    200, "What the latest look found", json_of(OrphanedTopics), examples={"both": examples.ORPHANED}
+                ),
+            ),
             tag="platform",
             description="The coordinator looks at its start and every ten minutes, and deletes none of them.",
             query=Looks,

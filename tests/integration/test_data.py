@@ -27,7 +27,7 @@ pytestmark = pytest.mark.integration
 DAY = {"start": "2024-07-02", "end": "2024-07-03"}
 MONTH = {"tickers": ["AAPL"], "start": "2024-07-01", "end": "2024-07-31", "interval": "1s"}
 #: The last part of the month comes late, or not at all.
-SLOW = {"match": {"date": "2024-07-31"}, "fault": {"kind": "stall", "seconds": 6}}
+SLOW = {"match": {"date": "2024-07-31"}, "fault": {"kind": "stall", "seconds": 8}}
 FAILING = {"match": {"date": "2024-07-31"}, "fault": {"status": 470, "body": "not today"}}
 FORMS = ("ndjson", "csv", "arrow", "parquet")
 TYPES = {
@@ -411,7 +411,7 @@ def test_a_reader_that_stalls_holds_no_consumer_and_then_gets_the_rest(
         reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         reader.connect(("127.0.0.1", port))
         path = f"/backtests/{bars['backtest_id']}/data?format=ndjson"
-        reader.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+        reader.sendall(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\r\n".encode())
         received = reader.recv(100)
         until("the consumer to be given up", lambda: process.num_threads() <= before)
         assert data(platform, bars["backtest_id"], limit=1).status_code == 200

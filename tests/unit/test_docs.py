@@ -10,16 +10,21 @@ import click
 import pytest
 import typer
 
-from app.avro.files import ROOT, files
+from app.avro.files import ROOT
+from app.avro.files import files as schema_files
 from app.cli import cli
 from app.settings import Settings
+from app.web.files import files as description_files
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
-@pytest.mark.parametrize("path", sorted(files()), ids=str)
-def test_generated_files_are_what_the_table_of_columns_says(path: Path) -> None:
-    assert (ROOT / path).read_text(encoding="utf-8") == files()[path], "run `make schemas`"
+GENERATED = {**schema_files(), **description_files()}
+
+
+@pytest.mark.parametrize("path", sorted(GENERATED), ids=str)
+def test_generated_files_are_what_the_tables_and_declarations_say(path: Path) -> None:
+    assert (ROOT / path).read_text(encoding="utf-8") == GENERATED[path], "run `make schemas`"
 
 
 def test_every_setting_is_on_its_page_with_its_default_and_no_other_is() -> None:

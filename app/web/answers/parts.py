@@ -23,7 +23,7 @@ def at_times() -> Any:
 
 
 def _without_default(schema: JsonDict) -> None:
-    del schema["default"]
+    schema.pop("default", None)
 
 
 #: ISO 8601, UTC, with ``Z``; a fraction only where there is one.

@@ -46,6 +46,47 @@ class Readiness(Told):
     """How the data provider is, in its own word. It does not make a process unready."""
 
 
+class WorkerStatus(Told):
+    """A process of the platform, as it told itself last; figures of other roles than its own are left out."""
+
+    role: Role
+    instance: str
+    """Host and process."""
+    version: str
+    started_at: Instant
+    at: Instant
+    """When it told this."""
+    ready: bool
+    missing: dict[str, str]
+    """What its own probe finds wanting."""
+    provider_state: str
+    """How the data provider is, in its own word."""
+    owner: float = at_times()
+    """Of coordinator and live: 1 for the process that decides, or holds the feed."""
+    requests_behind: float = at_times()
+    """Of the coordinator: messages that are not decided yet."""
+    slots_in_use: float = at_times()
+    """Of history: requests outstanding at the provider."""
+    slots_limit: float = at_times()
+    """Of history: requests that may be outstanding."""
+    partitions: float = at_times()
+    """Of history: partitions that it owns."""
+    series_running: float = at_times()
+    series_queued: float = at_times()
+    series_waiting: float = at_times()
+    chunks_waiting: float = at_times()
+    rows: float = at_times()
+    """Of history and live: rows committed since the start."""
+    rows_per_second: float = at_times()
+    """Of history and live: rows a second since the report before."""
+    connected: float = at_times()
+    """Of live: 1 while the terminal is connected."""
+    subscriptions: float = at_times()
+    """Of live: topics that it holds."""
+    gaps_open: float = at_times()
+    """Of live: gaps that are not filled yet."""
+
+
 class AvroRecord(Told):
     """The Avro schema of a record."""
 
