@@ -18,7 +18,7 @@ from app.settings import Settings
 
 #: Messages of a page, and seconds that are waited for more once there are some. Larger pages read no faster, and hold
 #: the interpreter and memory longer.
-PAGE, _MORE = 8_192, 0.05
+PAGE, _MORE = 4_096, 0.05
 #: Seconds of one wait within the client, and for which a page may stay empty.
 _SLICE, _EMPTY = 0.01, 0.5
 #: Seconds without a message after which it is an error; and after which a topic that ends before the offset up to which
