@@ -10,6 +10,7 @@ import pytest
 from documented import Call, calls, json_of
 from harness import Platform
 from pydantic import TypeAdapter
+from tidy import emptied
 
 from app.domain import sessions
 from app.web import examples
@@ -29,19 +30,12 @@ SUBSCRIPTIONS = [
 
 @pytest.fixture(scope="module", autouse=True)
 def _spring(platform: Platform) -> Iterator[None]:
-    """The backtest that the docs speak of, and no subscription of others in the way."""
-
-    def end_live() -> None:
-        for one in platform.http.get("/live").json():
-            platform.http.delete(f"/live/{one['topic']}")
-
-    end_live()
+    """The backtest that the docs speak of, and nothing of others in the way."""
+    emptied(platform)
     platform.http.post("/historical/stock", json=examples.STOCK["bars"])
     platform.finished("spring")
     yield
-    end_live()
-    for one in platform.http.get("/backtests").json():
-        platform.http.delete(f"/backtests/{one['backtest_id']}", params={"topics": "true"})
+    emptied(platform)
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/api.md"])
