@@ -1,4 +1,4 @@
-"""A platform without what was asked of it before: ids that the docs name are free, live topics have no hours of others."""
+"""A platform without what was asked of it before: ids that the docs name are free, and so are live topics."""
 
 from __future__ import annotations
 
