@@ -62,13 +62,12 @@ async def rows_of(
     headers = headers_of(form, coding) | {"Location": f"/backtests/{backtest.backtest_id}"}
     members = [name for name, _ in backtest.members()]
     whole = {name.topic: Selection(all_columns(name.record)) for name in members}
-    sending = Sending(
-        shelf, told, request, headers, form, coding, whole[members[0].topic], {"backtest_id": backtest.backtest_id}
-    )
+    sending = Sending(shelf, told, request, headers, form, coding, {"backtest_id": backtest.backtest_id})
     return await sending.send(
         [
             (
                 name,
+                whole[name.topic],
                 lambda name=name: Reading(  # type: ignore[misc]
                     shelf, record, name, whole[name.topic], follow=True, gone=lambda: gone(request)
                 ),
