@@ -7,10 +7,11 @@ coordinator, and encoding does not slow the web.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import faust
@@ -26,6 +27,7 @@ from app.avro.registry import SchemaRegistry, register_all
 from app.coordinator.decider import Decider
 from app.coordinator.orphans import OrphanWatch, look
 from app.domain.schema import RECORDS
+from app.domain.worker_report import REPORT_EVERY
 from app.errors import LogError, SettingError
 from app.history.fetch import Fetcher
 from app.history.handover import Handovers
@@ -36,7 +38,8 @@ from app.kafka.config import MAX_MESSAGE_BYTES, check_brokers
 from app.kafka.faust_credentials import faust_credentials
 from app.kafka.index import Index
 from app.kafka.live_index import LiveIndex
-from app.kafka.topics import BACKTESTS, PROGRESS, REQUESTS, SERIES, Topics, control_topics
+from app.kafka.topics import BACKTESTS, PROGRESS, REQUESTS, SERIES, WORKERS, Topics, control_topics
+from app.kafka.worker_index import WorkerIndex
 from app.live.deps import LiveDeps
 from app.live.feed import LiveFeed
 from app.live.tenure import HEALERS
@@ -47,15 +50,19 @@ from app.web import measured
 from app.web.asked import Asked
 from app.web.auth import Tokens, bearer
 from app.web.changes import Changes
+from app.web.events import event_operations
 from app.web.front import Front
 from app.web.headers import add_headers, own_pages_only
 from app.web.health import Health, probes
+from app.web.letters import letter_operations
 from app.web.limits import Places, limited
 from app.web.metrics import Metrics
+from app.web.operations import views_of
 from app.web.problems import problems
 from app.web.topics import topic_routes
 from app.web.traffic import Traffic
 from app.web.views import routes
+from app.web.workers import Reporter, worker_operations
 
 logger = logging.getLogger(__name__)
 
@@ -86,6 +93,8 @@ class RoleApp(faust.App):
         self.starters: list[Callable[[], None]] = []
         #: Groups that are stopped one after the other, each all at once.
         self.stoppers: list[tuple[Callable[[], None], ...]] = []
+        #: What is said while the producer is still there.
+        self.leavers: list[Callable[[], Awaitable[None]]] = []
 
     async def on_first_start(self) -> None:
         # Faust would make folders for tables here; there are none.
@@ -93,6 +102,8 @@ class RoleApp(faust.App):
             await asyncio.to_thread(start)
 
     async def on_stop(self) -> None:
+        for leave in self.leavers:
+            await leave()
         for group in self.stoppers:
             await asyncio.gather(*(asyncio.to_thread(stop) for stop in group))
         await super().on_stop()
@@ -156,6 +167,7 @@ def create_app(settings: Settings, role: Role) -> RoleApp:
     build = {"coordinator": _coordinator, "history": _history, "live": _live}[role]
     views |= build(app, settings, partitions, schema_ids, health, metrics)
     health.checks["group"] = lambda: _assignment(app)
+    _report(app, Reporter(role, health, metrics))
 
     @app.on_partitions_assigned.connect(weak=False)
     async def remember(sender: Any, assigned: Any, **_: Any) -> None:
@@ -170,6 +182,26 @@ def create_app(settings: Settings, role: Role) -> RoleApp:
         app.web._runner = AppRunner(app.web.web_app, access_log=None, shutdown_timeout=1)
 
     return app
+
+
+def _report(app: RoleApp, reporter: Reporter) -> None:
+    """Have the app tell on ``workers`` how it is."""
+    topic = app.topic(WORKERS, key_serializer="raw", value_serializer="raw")
+
+    async def publish(value: bytes | None, key: str) -> None:
+        # What the brokers do not take in time is not worth taking any more.
+        with contextlib.suppress(TimeoutError, KafkaError, ProducerSendError):
+            await asyncio.wait_for(topic.send(key=key.encode(), value=value), REPORT_EVERY)
+
+    @app.timer(REPORT_EVERY)
+    async def tell() -> None:
+        report = await asyncio.to_thread(reporter.report)
+        await publish(report.encode(), report.key)
+
+    async def leave() -> None:
+        await publish(None, reporter.key)
+
+    app.leavers.append(leave)
 
 
 def _coordinator(
@@ -197,6 +229,9 @@ def _coordinator(
     health.checks["index"] = lambda: _reading(index)
     health.checks["live_index"] = lambda: _reading(live)
     health.checks["decider"] = lambda: None if decider.alive else "nothing decides on requests"
+    workers = WorkerIndex(settings)
+    app.starters.append(workers.start)
+    app.stoppers.append((workers.stop,))
     topics = Topics(settings)
     orphans = OrphanWatch(lambda: look(topics, index, live))
     app.starters.append(orphans.start)
@@ -207,7 +242,12 @@ def _coordinator(
     app.stoppers.append((provider.close,))
     places = Places(index, settings.max_backtests)
     front = Front(index, live, Changes(index, live), publish, provider, settings.slots, places)
-    return topic_routes(orphans) | routes(front)
+    told = (
+        *worker_operations(workers),
+        *letter_operations(settings),
+        *event_operations(front, lambda: app.should_stop),
+    )
+    return topic_routes(orphans) | routes(front) | views_of(told)
 
 
 def _history(

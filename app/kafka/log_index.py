@@ -23,6 +23,7 @@ class LogIndex:
         self._listeners: list[Callable[[], None]] = []
         self._position = -1
         self._caught_up = False
+        self._version = 0
         self._follower = LogFollower(settings, partitions, self._read, on_idle=self._tell)
 
     def start(self) -> None:
@@ -61,6 +62,11 @@ class LogIndex:
             raise LogError(f"what was committed does not show in the control logs after {timeout:.0f} s")
 
     @property
+    def version(self) -> int:
+        """Grows with every record that comes in."""
+        return self._version
+
+    @property
     def position(self) -> int:
         """The highest offset of ``requests`` whose decision is in; -1 before the first."""
         return self._position
@@ -82,6 +88,7 @@ class LogIndex:
         if record.key is not None:
             with self._lock:
                 self._apply(record.key.decode(), record)
+                self._version += 1
 
     def _apply(self, key: str, record: Record) -> None:
         """Take one record in; called under the lock, in the order of each partition."""

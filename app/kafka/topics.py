@@ -21,6 +21,7 @@ PROGRESS = "progress"
 LIVE = "live"
 COVERAGE = "coverage"
 GAPS = "gaps"
+WORKERS = "workers"
 
 _FOREVER = {"retention.ms": "-1", "retention.bytes": "-1"}
 _DAY_MS = 86_400_000
@@ -68,6 +69,16 @@ def control_topics(settings: Settings) -> list[TopicSpec]:
         TopicSpec(LIVE, 1, compact),
         TopicSpec(COVERAGE, 1, compact),
         TopicSpec(GAPS, 1, large | _FOREVER),
+        # Of no use a minute later, and stamped by one clock for all who write to it.
+        TopicSpec(
+            WORKERS,
+            1,
+            {
+                "retention.ms": str(_DAY_MS // 144),
+                "segment.ms": str(_DAY_MS // 144),
+                "message.timestamp.type": "LogAppendTime",
+            },
+        ),
     ]
 
 

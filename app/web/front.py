@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from app.domain.live import Subscription
@@ -16,6 +17,7 @@ from app.kafka.live_index import LiveIndex
 from app.provider import Provider
 from app.web.changes import Changes
 from app.web.limits import Places
+from app.web.snapshots import Snapshots
 
 #: A decision usually shows within milliseconds; a new owner of ``requests`` needs seconds.
 DECISION_WAIT = 2.0
@@ -35,6 +37,11 @@ class Front:
     provider: Provider
     slots: int
     places: Places
+
+    @cached_property
+    def snapshots(self) -> Snapshots:
+        """Backtests for those who watch them."""
+        return Snapshots(self.status, lambda: self.index.version)
 
     def status(self, record: BacktestRecord) -> dict[str, Any]:
         """A backtest as it stands now."""

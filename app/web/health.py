@@ -23,8 +23,12 @@ class Health:
     checks: dict[str, Callable[[], str | None]] = field(default_factory=dict)
     terminal: Callable[[], str] = lambda: "unknown"
 
+    def missing(self) -> dict[str, str]:
+        """What the checks find missing now, by check."""
+        return {name: found for name, check in list(self.checks.items()) if (found := check()) is not None}
+
     def report(self) -> tuple[bool, dict[str, object]]:
-        missing = {name: found for name, check in self.checks.items() if (found := check()) is not None}
+        missing = self.missing()
         body: dict[str, object] = {
             "status": "unready" if missing else "ready",
             "role": self.role,

@@ -54,6 +54,15 @@ class Metrics(Collector):
         for name, source in self._sources.items():
             yield _family(self._described[name], source)
 
+    def value(self, name: str, *kinds: str) -> float:
+        """One number of a counter or a gauge: the one under these labels' values, or the sum of all."""
+        source = self._sources[name]
+        assert not isinstance(source, Spread)
+        found = source.read() if isinstance(source, Tally) else source()
+        if not isinstance(found, Mapping):
+            return float(found)
+        return float(sum(number for labels, number in found.items() if not kinds or labels == kinds))
+
     def text(self) -> bytes:
         """All of them in Prometheus' text format."""
         return generate_latest(self._registry)

@@ -1,0 +1,140 @@
+"""``GET /backtests/{id}/events``: a backtest as it goes on, as Server-Sent Events (WHATWG HTML, 9.2)."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+
+import orjson
+from aiohttp import web
+from pydantic import Field
+
+from app.web.front import Front
+from app.web.operations import Answer, Call, Operation, Query
+from app.web.problems import problem
+from app.web.snapshots import Snapshot
+
+#: Seconds after which a comment shows that the connection still stands, and between two looks at whether to stop.
+HEARTBEAT, _STOP_LOOK = 15.0, 1.0
+#: Milliseconds after which a browser that lost the connection comes again.
+RETRY = 1_000
+#: Streams at once, in one process.
+MOST_STREAMS = 1_000
+LAST_EVENT_ID = "Last-Event-ID"
+
+
+class EventsQuery(Query):
+    series: bool = Field(True, description="`false` leaves the list of series out of each event.")
+
+
+class Streams:
+    """Counts those that are open."""
+
+    def __init__(self, most: int = MOST_STREAMS) -> None:
+        self.most = most
+        self.open = 0
+
+
+def event_operations(
+    front: Front, stopping: Callable[[], bool], streams: Streams | None = None
+) -> tuple[Operation, ...]:
+    """``stopping`` tells whether the process is to end."""
+    counted = streams or Streams()
+
+    async def watch(call: Call[EventsQuery, None]) -> web.StreamResponse:
+        return await _watch(front, stopping, counted, call)
+
+    return (
+        Operation(
+            method="get",
+            path="/backtests/{backtest_id}/events",
+            name="watch_backtest",
+            tag="backtests",
+            summary="Follow a backtest until it has ended",
+            description=(
+                "Server-Sent Events: at once, and whenever something changes, the backtest as `GET /backtests/{id}` "
+                "tells it, without receipts. The stream ends after the final state. An event's `id` names what was "
+                "told: sent back as `Last-Event-ID`, the stream goes on with what is different; when nothing is any "
+                "more, the answer is 204, and a browser does not come again. One that is deleted meanwhile has the "
+                "state `deleted`."
+            ),
+            query=EventsQuery,
+            run=watch,
+            answers=(
+                Answer(200, "The events.", {"text/event-stream": {"type": "string"}}),
+                Answer(204, "It has ended and the last event was received."),
+            ),
+            problems=(404, 503),
+            path_docs={"backtest_id": "The backtest's id."},
+        ),
+    )
+
+
+async def _watch(
+    front: Front, stopping: Callable[[], bool], streams: Streams, call: Call[EventsQuery, None]
+) -> web.StreamResponse:
+    request, backtest_id = call.request, call.path["backtest_id"]
+    record = front.index.backtest(backtest_id)
+    if record is None:
+        return problem(404, f"there is no backtest {backtest_id!r}")
+    last = request.headers.get(LAST_EVENT_ID, "")
+    now = await front.snapshots.of(record)
+    if now.ended and now.name == last:
+        return web.Response(status=204)
+    if streams.open >= streams.most:
+        detail = f"{streams.most} event streams are open, which is the most there may be; ask GET /backtests instead"
+        return problem(503, detail, headers={"Retry-After": "10"})
+    response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
+    # Nothing between here and the reader may hold an event back until more have come.
+    response.headers["X-Accel-Buffering"] = "no"
+    streams.open += 1
+    try:
+        await response.prepare(request)
+        if request.method != "HEAD":
+            await _follow(front, stopping, response, call, last, now)
+        with contextlib.suppress(ConnectionError):
+            await response.write_eof()
+    except ConnectionError:
+        # Who watched has gone.
+        pass
+    finally:
+        streams.open -= 1
+    return response
+
+
+async def _follow(
+    front: Front,
+    stopping: Callable[[], bool],
+    response: web.StreamResponse,
+    call: Call[EventsQuery, None],
+    last: str,
+    now: Snapshot,
+) -> None:
+    backtest_id = call.path["backtest_id"]
+    await response.write(f"retry: {RETRY}\n\n".encode())
+    quiet = 0.0
+    while not stopping():
+        version = front.index.version
+        record = front.index.backtest(backtest_id)
+        if record is None:
+            gone = orjson.dumps({"backtest_id": backtest_id, "state": "deleted"})
+            await response.write(event("deleted", gone))
+            return
+        now = await front.snapshots.of(record)
+        if now.name != last:
+            await response.write(event(now.name, now.body if call.query.series else now.brief))
+            last, quiet = now.name, 0.0
+        if now.ended:
+            return
+        begun = asyncio.get_running_loop().time()
+        await front.changes.until(lambda seen=version: front.index.version != seen, _STOP_LOOK)  # type: ignore[misc]
+        quiet += asyncio.get_running_loop().time() - begun
+        if quiet >= HEARTBEAT:
+            await response.write(b": still here\n\n")
+            quiet = 0.0
+
+
+def event(name: str, data: bytes) -> bytes:
+    """One event; JSON without line ends."""
+    return b"id: " + name.encode() + b"\ndata: " + data + b"\n\n"
