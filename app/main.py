@@ -50,6 +50,7 @@ from app.web import measured
 from app.web.asked import Asked
 from app.web.auth import Tokens, bearer
 from app.web.changes import Changes
+from app.web.dashboard import dashboard_operations
 from app.web.events import event_operations
 from app.web.front import Front
 from app.web.headers import add_headers, own_pages_only
@@ -246,6 +247,7 @@ def _coordinator(
         *worker_operations(workers),
         *letter_operations(settings),
         *event_operations(front, lambda: app.should_stop),
+        *dashboard_operations(),
     )
     return topic_routes(orphans) | routes(front) | views_of(told)
 

@@ -74,7 +74,7 @@ function columns() {
     },
     { title: "State", cell: (one) => badge(one.state) },
     { title: "Progress", class: "wide", cell: (one) => bar(one.progress, one.state, `Progress of ${one.backtest_id}`) },
-    { title: "Left", class: "number roomy", cell: (one) => (one.state === "running" ? duration(one.progress.eta_seconds) : "–") },
+    { title: "Time left", class: "number roomy", cell: (one) => (one.state === "running" ? duration(one.progress.eta_seconds) : "–") },
     { title: "Rows", class: "number", cell: (one) => count(one.progress.rows) },
     { title: "Series", class: "number roomy", cell: (one) => count(one.many) },
     { title: "Accepted", class: "roomy", cell: (one) => here(one.accepted_at) },

@@ -31,13 +31,21 @@ export function sumOf(values, i, j) {
 }
 
 /**
- * The groups that the rows from `from` to `to` fall into, aligned to whole multiples of `size`.
+ * The groups of `size` rows, or less, that the rows from `from` to `to` fall into. They are counted from the beginning
+ * of each session, so that none has rows of two; where sessions have only a few rows each, from the very first row.
  * @param {number} from @param {number} to exclusive @param {number} size @param {number} total rows that there are
+ * @param {number[]} firsts the first row of each session, ascending
  * @returns {[number, number][]}
  */
-export function groups(from, to, size, total) {
+export function groups(from, to, size, total, firsts) {
+  const begins = total / Math.max(1, firsts.length) >= 2 * size ? firsts : [0];
   /** @type {[number, number][]} */
   const found = [];
-  for (let i = Math.floor(from / size) * size; i < to; i += size) found.push([i, Math.min(i + size, total)]);
+  begins.forEach((first, k) => {
+    const end = begins[k + 1] ?? total;
+    if (end <= from || first >= to) return;
+    const begin = first + Math.max(0, Math.floor((from - first) / size)) * size;
+    for (let i = begin; i < Math.min(to, end); i += size) found.push([i, Math.min(i + size, end)]);
+  });
   return found;
 }

@@ -59,8 +59,6 @@ export function valuesOf(form) {
  */
 export function showProblems(form, errors) {
   allRight(form);
-  /** @type {HTMLElement | null} */
-  let first = null;
   const left = [];
   for (const error of errors) {
     const box = boxOf(form, error.field);
@@ -74,9 +72,9 @@ export function showProblems(form, errors) {
     input.setAttribute("aria-invalid", "true");
     const folded = box.closest("details");
     if (folded) folded.open = true;
-    first ??= input;
   }
-  first?.focus();
+  // The first as they stand on the page, not as they were told.
+  /** @type {HTMLElement | null} */ (form.querySelector("[aria-invalid]"))?.focus();
   return left;
 }
 

@@ -6,7 +6,9 @@ const ORDER = /** @type {const} */ (["system", "light", "dark"]);
 export function themeButton(button) {
   const show = () => {
     const now = document.documentElement.dataset.theme ?? "system";
-    button.textContent = `Theme: ${now}`;
+    button.textContent = now[0].toUpperCase() + now.slice(1);
+    button.setAttribute("aria-label", `Colours: ${now}`);
+    button.title = "Colours: as the system says, light, dark";
     return now;
   };
   show();
