@@ -45,12 +45,14 @@ from app.live.feed import LiveFeed
 from app.live.tenure import HEALERS
 from app.provider import Provider
 from app.providers import provider_of, streamed_provider_of
+from app.rows.bodies import Bodies
 from app.settings import Role, Settings
 from app.web import measured
 from app.web.asked import Asked
 from app.web.auth import Tokens, bearer
 from app.web.changes import Changes
 from app.web.dashboard import dashboard_operations
+from app.web.data import data_operations
 from app.web.events import event_operations
 from app.web.front import Front
 from app.web.headers import add_headers, own_pages_only
@@ -60,6 +62,8 @@ from app.web.limits import Places, limited
 from app.web.metrics import Metrics
 from app.web.operations import views_of
 from app.web.problems import problems
+from app.web.reading import Shelf
+from app.web.sending import Told
 from app.web.topics import topic_routes
 from app.web.traffic import Traffic
 from app.web.views import routes
@@ -71,6 +75,8 @@ logger = logging.getLogger(__name__)
 PUBLISH_WAIT = 10.0
 #: Seconds between two looks at the provider's own connection.
 _TERMINAL_POLL = 5.0
+#: Seconds that the registry may take to tell a schema.
+_SCHEMA_WAIT = 10.0
 #: Requests that the coordinator makes at once for the listings of a plan that is only asked about.
 _PLAN_CONNECTIONS = 2
 
@@ -206,7 +212,7 @@ def _report(app: RoleApp, reporter: Reporter) -> None:
 
 
 def _coordinator(
-    app: RoleApp, settings: Settings, partitions: dict[str, int], _ids: dict[str, int], health: Health, metrics: Metrics
+    app: RoleApp, settings: Settings, partitions: dict[str, int], ids: dict[str, int], health: Health, metrics: Metrics
 ) -> dict[str, Any]:
     index = Index(settings, {name: partitions[name] for name in (BACKTESTS, SERIES, PROGRESS)})
     registry = SchemaRegistry(settings)
@@ -242,14 +248,21 @@ def _coordinator(
     provider = provider_of(settings, _PLAN_CONNECTIONS)
     app.stoppers.append((provider.close,))
     places = Places(index, settings.max_backtests)
-    front = Front(index, live, Changes(index, live), publish, provider, settings.slots, places)
+    changes = Changes(index, live)
+    bodies = Bodies(ids, lambda number: registry.schema(number, _SCHEMA_WAIT))
+    shelf = Shelf(settings, index, changes, topics, bodies, lambda: app.should_stop, settings.data_streams)
+    app.stoppers.append((shelf.close,))
+    sent = Told()
+    measured.rows_sent(metrics, shelf, sent)
+    front = Front(index, live, changes, publish, provider, settings.slots, places)
     told = (
+        *data_operations(front, shelf, sent),
         *worker_operations(workers),
         *letter_operations(settings),
         *event_operations(front, lambda: app.should_stop),
         *dashboard_operations(),
     )
-    return topic_routes(orphans) | routes(front) | views_of(told)
+    return topic_routes(orphans) | routes(front, shelf, sent) | views_of(told)
 
 
 def _history(

@@ -99,6 +99,12 @@ class Settings(BaseSettings):
     max_backtests: int = Field(
         10_000, ge=1, description="Backtests that may be accepted or running before a POST of a new one is refused."
     )
+    data_streams: int = Field(
+        16,
+        ge=1,
+        le=1000,
+        description="Answers with rows that may be read from the brokers at once; others wait or get a 503.",
+    )
     rate_limit: float = Field(
         500,
         ge=0,

@@ -33,11 +33,17 @@ class Cursor:
         self._data = np.frombuffer(b"".join(messages) + bytes(_SPARE), dtype=np.uint8)
         lengths = np.fromiter(map(len, messages), dtype=np.int64, count=len(messages))
         self._ends = np.cumsum(lengths)
-        self.at: Numbers = self._ends - lengths + skip
+        self._starts = self._ends - lengths
+        self.at: Numbers = self._starts + skip
         # Words at every byte.
         last = len(self._data) - 7
         self._words: npt.NDArray[np.uint64] = np.ndarray((last,), "<u8", self._data, 0, (1,))
         self._doubles: npt.NDArray[np.float64] = np.ndarray((last,), "<f8", self._data, 0, (1,))
+
+    def begins_with(self, head: bytes) -> bool:
+        """Whether every message begins with these bytes, at most eight."""
+        heads = self._words[self._starts] & np.uint64((1 << (8 * len(head))) - 1)
+        return bool((heads == np.uint64(int.from_bytes(head, "little"))).all())
 
     def unfinished(self) -> int | None:
         """The first message that was not read to its very end, if there is one."""

@@ -21,12 +21,19 @@ _INT = np.iinfo(np.int32)
 _LIMITS = {Kind.INT: (_INT.min, _INT.max), Kind.DATE: (_INT.min, _INT.max), Kind.RIGHT: (0, len(RIGHTS) - 1)}
 
 
-def decode(record: RecordType, messages: Sequence[bytes], skip: int = 5) -> Rows:
-    """Columns of the given messages; ``skip`` bytes before each body are the frame.
+class OtherSchema(ValueError):
+    """A message was not written with the schema that is meant."""
 
-    Raises ``ValueError`` when a message is not a whole body of the record.
+
+def decode(record: RecordType, messages: Sequence[bytes], skip: int = 5, frame: bytes | None = None) -> Rows:
+    """Columns of the given messages; ``skip`` bytes before each body are the frame, which has to be ``frame`` where one
+    is named: the schema that the bodies are read with.
+
+    Raises ``OtherSchema``, and ``ValueError`` when a message is not a whole body of the record.
     """
     cursor = Cursor(messages, skip)
+    if frame is not None and not cursor.begins_with(frame):
+        raise OtherSchema(f"a message was not written with the current schema of {record.name}")
     columns: dict[str, ColumnData] = {}
     try:
         for column in record.columns:

@@ -36,6 +36,8 @@ from app.settings import Settings
 Place = tuple[str, int, int]
 #: Bytes of receipts kept after they were read; ten thousand receipts of a year would be 150 MB.
 RECEIPT_CACHE = 16 * 1024 * 1024
+#: Ids of topics kept after their plans were read.
+_TOPIC_IDS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,7 @@ class Index(LogIndex):
         #: Series with work left, by backtest.
         self._unfinished: Counter[str] = Counter()
         self._receipts: LRUCache[Place, bytes] = LRUCache(RECEIPT_CACHE, getsizeof=len)
+        self._topic_ids: LRUCache[Place, str] = LRUCache(_TOPIC_IDS)
 
     # --- what the coordinator asks ---------------------------------------------------------------
 
@@ -203,6 +206,24 @@ class Index(LogIndex):
         if found is None or found.value is None:
             raise LogError(f"the plan of {record.topic} is not where the index saw it")
         return PlanRecord.decode(found.value)
+
+    def topic_id_of(self, topic: str, run: int) -> str | None:
+        """The id of the topic that a run of a series writes to, read from its plan in the log; None before there is
+        one."""
+        entry = self._entries.get(topic)
+        if entry is None or entry.plan is None or entry.plan[0] != run:
+            return None
+        place = entry.plan[1]
+        with self._lock:
+            known = self._topic_ids.get(place)
+        if known is None:
+            found = read_records(self._settings, [place]).get(place)
+            if found is None or found.value is None:
+                raise LogError(f"the plan of {topic} is not where the index saw it")
+            known = PlanRecord.decode(found.value).topic_id
+            with self._lock:
+                self._topic_ids[place] = known
+        return known
 
     def session_counts(self, record: SeriesRecord, steps: int) -> SessionCounts:
         """What the first ``steps`` steps of a run wrote, by session."""

@@ -26,6 +26,8 @@ from app.tally import Kinds
 from app.web.asked import Asked
 from app.web.health import Health
 from app.web.metrics import Metrics
+from app.web.reading import Shelf
+from app.web.sending import Told
 from app.web.traffic import Traffic
 
 #: The words of a provider's state that are told apart.
@@ -74,6 +76,14 @@ def coordinator(metrics: Metrics, decider: Decider, index: Index, live: LiveInde
     metrics.tell("fdp_coordinator_live_topics", lambda: len(live.subscriptions()))
     metrics.tell("fdp_coordinator_live_gaps_open", lambda: len(live.open_gaps()))
     metrics.tell("fdp_coordinator_orphaned_topics", lambda: orphans.count)
+
+
+def rows_sent(metrics: Metrics, shelf: Shelf, sent: Told) -> None:
+    """What the coordinator tells of the rows that it gives out."""
+    metrics.tell("fdp_coordinator_data_rows_total", sent.rows)
+    metrics.tell("fdp_coordinator_data_bytes_total", sent.bytes)
+    metrics.tell("fdp_coordinator_data_cut_total", sent.cut)
+    metrics.tell("fdp_coordinator_data_streams", lambda: shelf.open)
 
 
 def history(metrics: Metrics, runner: Runner, deps: Deps, asked: Asked) -> None:

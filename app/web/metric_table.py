@@ -86,6 +86,10 @@ COORDINATOR = (
     _gauge("fdp_coordinator_index_entries", "Backtests and series that are kept in memory.", "kind"),
     _gauge("fdp_coordinator_live_topics", "Live topics that are subscribed to."),
     _gauge("fdp_coordinator_live_gaps_open", "Gaps of live topics that are open."),
+    _gauge("fdp_coordinator_data_streams", "Answers with rows that are not at their end."),
+    _counter("fdp_coordinator_data_rows_total", "Rows given out over HTTP, by format.", "format"),
+    _counter("fdp_coordinator_data_bytes_total", "Bytes of those answers, as they are sent, by format.", "format"),
+    _counter("fdp_coordinator_data_cut_total", "Answers with rows that could not be finished, and were cut off."),
     _gauge("fdp_coordinator_orphaned_topics", "Data topics of which no series is known; looked for every ten minutes."),
 )
 

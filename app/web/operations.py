@@ -93,6 +93,9 @@ def views_of(operations: Iterable[Operation]) -> dict[str, type[View]]:
         if operation.method in methods:
             raise ValueError(f"{operation.method} {operation.path} is declared twice")
         methods[operation.method] = _method(operation)
+        if operation.method == "get":
+            # What is told to GET, without the body.
+            methods["head"] = methods["get"]
     return {path: type("Declared", (View,), methods) for path, methods in by_path.items()}
 
 

@@ -15,19 +15,24 @@ from app.domain.schema import RECORDS, Asset
 from app.domain.status import receipts_wanted
 from app.errors import Conflict, InvalidRequest, Leaving, LogError
 from app.web.bodies import json_answer, read_backtest
+from app.web.data import crowded
 from app.web.front import Front
+from app.web.historical import asked_form, check_form, rows_of
 from app.web.live import live_routes
+from app.web.negotiation import prefers
 from app.web.plan import plan_view
 from app.web.problems import problem
+from app.web.reading import Shelf
+from app.web.sending import Told
 
 _YES, _NO = ("true", "1", "yes"), ("false", "0", "no")
 
 
-def routes(front: Front) -> dict[str, type[View]]:
+def routes(front: Front, shelf: Shelf, sent: Told) -> dict[str, type[View]]:
     """Path to view."""
     return {
-        "/historical/stock": _historical(front, "stock"),
-        "/historical/option": _historical(front, "option"),
+        "/historical/stock": _historical(front, shelf, sent, "stock"),
+        "/historical/option": _historical(front, shelf, sent, "option"),
         "/backtests": _backtests(front),
         "/plan": plan_view(front.provider, front.slots),
         "/backtests/{backtest_id}": _backtest(front),
@@ -37,12 +42,13 @@ def routes(front: Front) -> dict[str, type[View]]:
     }
 
 
-def _historical(front: Front, asset: Asset) -> type[View]:
+def _historical(front: Front, shelf: Shelf, sent: Told, asset: Asset) -> type[View]:
     class Historical(View):
-        """Ask for historical series of one asset; the short form of a request."""
+        """Ask for historical series of one asset; the short form of a request. The answer is what was decided, or the
+        rows themselves where ``Accept`` names a form of them."""
 
-        async def post(self, request: web.Request) -> web.Response:
-            return await submit(front, await read_backtest(request, asset))
+        async def post(self, request: web.Request) -> web.StreamResponse:
+            return await historical(front, shelf, sent, request, await read_backtest(request, asset))
 
     return Historical
 
@@ -141,6 +147,25 @@ def location(backtest_id: str) -> dict[str, str]:
 
 def unknown(backtest_id: str) -> web.Response:
     return problem(404, f"there is no backtest {backtest_id!r}")
+
+
+async def historical(
+    front: Front, shelf: Shelf, sent: Told, request: web.Request, backtest: Backtest
+) -> web.StreamResponse:
+    """Publish a request and answer with its rows, or with what was decided; also when it is not decided yet."""
+    form = asked_form(request)
+    if form is not None:
+        check_form(backtest, form)
+        if shelf.full:
+            return crowded(shelf)
+    answer = await submit(front, backtest)
+    if form is None:
+        if answer.status == 202 and prefers(request.headers.getall("Prefer", []), "respond-async"):
+            answer.headers["Preference-Applied"] = "respond-async"
+        return answer
+    if answer.status != 202 or front.index.backtest(backtest.backtest_id) is None:
+        return answer
+    return await rows_of(front, shelf, sent, request, backtest, form)
 
 
 async def submit(front: Front, backtest: Backtest) -> web.Response:

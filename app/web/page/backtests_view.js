@@ -69,7 +69,8 @@ function columns() {
       title: "Backtest",
       cell: (one) => [
         h("a", { href: hashOf(["backtests", one.backtest_id]) }, one.backtest_id),
-        h("span", { class: "below" }, `${counted(one.many, "series", "series")}, ${here(one.accepted_at)}`),
+        h("span", { class: "below" }, counted(one.many, "series", "series")),
+        h("span", { class: "below" }, here(one.accepted_at).slice(0, 16)),
       ],
     },
     { title: "State", cell: (one) => badge(one.state) },

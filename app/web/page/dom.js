@@ -1,6 +1,6 @@
 /** Elements out of plain values. Whatever comes from outside becomes text, never markup. */
 
-/** @typedef {Node | string | number | null | undefined | false} Child */
+/** @typedef {Node | string | number | null | undefined | false | readonly any[]} Child lists may hold lists */
 
 /**
  * An element. In `props`, `on` holds listeners and `data` the data attributes; true is an empty attribute, and null,
@@ -51,7 +51,7 @@ export function newId(word) {
 /** @param {(Child | Child[])[]} children @returns {(Node | string)[]} */
 function texts(children) {
   return children
-    .flat()
+    .flat(Infinity)
     .filter((child) => child !== null && child !== undefined && child !== false)
     .map((child) => (child instanceof Node ? child : String(child)));
 }

@@ -35,7 +35,7 @@ export function liveView(root, route, signal) {
   function show(topics) {
     sheet.show(topics);
     const behind = topics.reduce((sum, one) => sum + openGaps(one), 0);
-    say(summary, `${counted(topics.length, "topic")}, ${counted(behind, "open gap")}${topics[0]?.feed ? `, feed ${topics[0].feed}` : ""}`);
+    say(summary, `${counted(topics.length, "topic")}, ${counted(behind, "open gap")}${topics[0]?.feed ? `, feed ${topics[0].feed.toLowerCase()}` : ""}`);
     const one = topics.find((topic) => topic.topic === chosen);
     if (!chosen) return;
     if (!gaps.children.length) gaps.append(h("h2", {}, `Gaps of ${shortName(chosen)}`), h("p", { class: "hint" }), gapSheet.node);
@@ -116,7 +116,7 @@ function gapColumns() {
     { title: "From (New York)", cell: (one) => newYork(one.from) },
     { title: "To", cell: (one) => newYork(one.to) },
     { title: "State", cell: (one) => [badge(one.state), one.reason && h("p", { class: "reason" }, one.reason)] },
-    { title: "Cause", cell: (one) => one.why.replaceAll("_", " ") },
+    { title: "Cause", class: "roomy", cell: (one) => one.why.replaceAll("_", " ") },
     { title: "Rows added", class: "number", cell: (one) => count(one.rows) },
   ];
 }

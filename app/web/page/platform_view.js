@@ -120,7 +120,7 @@ function workerColumns() {
         Object.entries(one.missing ?? {}).map(([name, why]) => h("p", { class: "reason" }, `${name}: ${why}`))],
     },
     { title: "Slots", class: "number", cell: (one) => (one.slots_limit === undefined ? "–" : `${count(one.slots_in_use ?? 0)} / ${count(one.slots_limit)}`) },
-    { title: "Running", class: "number", cell: (one) => number(one, "series_running") },
+    { title: "Running", class: "number roomy", cell: (one) => number(one, "series_running") },
     { title: "Rows/s", class: "number", cell: (one) => number(one, "rows_per_second") },
     { title: "Provider", class: "roomy", cell: (one) => String(one.provider_state ?? "–").toLowerCase() },
     { title: "Version", class: "roomy", cell: (one) => one.version ?? "–" },
@@ -135,7 +135,7 @@ function letterColumns() {
     { title: "Put away", class: "roomy", cell: (one) => here(one.time) },
     { title: "From", class: "roomy", cell: (one) => h("code", {}, one.source ?? one.from ?? "–") },
     { title: "Reason", class: "wide", cell: (one) => one.reason },
-    { title: "Submitted again", cell: (one) => (one.resubmitted ? "yes" : "no") },
+    { title: "Again", cell: (one) => (one.resubmitted ? "yes" : "no") },
   ];
 }
 

@@ -1,0 +1,151 @@
+"""Sending rows as they are read. An answer that ends properly is whole, and one that is not has no proper end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+
+from aiohttp import HttpVersion11, web
+from confluent_kafka import Message
+
+from app.domain.series import SeriesName
+from app.errors import PlatformError
+from app.rows.formats import FORMATS, Encoder, Format, encoder
+from app.rows.parts import Picker
+from app.rows.selection import Selection
+from app.tally import Tally
+from app.web.packing import Coding, packer
+from app.web.reading import STALL, Reading, Shelf, Torn
+
+logger = logging.getLogger(__name__)
+
+Open = Callable[[], Reading]
+
+
+class Told:
+    """What is counted of the rows that are given out, by format."""
+
+    def __init__(self) -> None:
+        self.rows = Tally([(form,) for form in FORMATS])
+        self.bytes = Tally([(form,) for form in FORMATS])
+        self.cut = Tally([()])
+
+
+class Sending:
+    """One answer: the rows of one series, or of several one after the other."""
+
+    def __init__(
+        self,
+        shelf: Shelf,
+        told: Told,
+        request: web.Request,
+        headers: Mapping[str, str],
+        form: Format,
+        coding: Coding,
+        selection: Selection,
+        about: Mapping[str, str],
+    ) -> None:
+        """``about`` is put into the schema of formats that have one."""
+        self._shelf = shelf
+        self._told = told
+        self._request = request
+        self._response = web.StreamResponse(headers=headers)
+        self._form = form
+        self._selection = selection
+        self._about = about
+        self._packer = packer(coding)
+        self._left = selection.limit
+
+    async def send(self, series: Sequence[tuple[SeriesName, Open]]) -> web.StreamResponse:
+        """Send the rows of these series, each opened when its turn comes. What goes wrong before the first byte is
+        raised; after it the connection is closed."""
+        encode: Encoder | None = None
+        self._shelf.open += 1
+        try:
+            for name, opened in series:
+                encode = await self._series(name, opened, encode)
+                if self._left == 0:
+                    break
+            assert encode is not None
+            await self._write(await self._shelf.encode(lambda: self._packer.end(encode.end())))
+            await self._response.write_eof()
+        except ConnectionError:
+            # Who asked has gone.
+            self._cut()
+        except (PlatformError, ValueError) as error:
+            if not self._response.prepared:
+                raise
+            self._told.cut.add()
+            level = logging.INFO if isinstance(error, Torn) else logging.ERROR
+            logger.log(level, "an answer with rows was cut off: %s", error)
+            self._cut()
+        except BaseException:
+            # Also when the process ends: what has begun must not seem to be whole.
+            self._cut()
+            raise
+        finally:
+            self._shelf.open -= 1
+        return self._response
+
+    async def _series(self, name: SeriesName, opened: Open, encode: Encoder | None) -> Encoder:
+        reading = opened()
+        try:
+            picker = Picker(name, self._selection, self._shelf.bodies, self._left)
+            # What is there already is read before the head goes out, so that a fault can still be told in words.
+            waits = reading.target is None or reading.target.rows == 0
+            messages = None if waits else await reading.next()
+            if encode is None:
+                encode = encoder(self._form, name.record, self._selection.columns, self._about)
+                await self._response.prepare(self._request)
+                await self._write(self._packer.pack(encode.begin()), reading)
+            if waits:
+                messages = await reading.next()
+            while messages is not None:
+                piece = await self._shelf.encode(partial(self._piece, picker, encode, messages))
+                # What has been packed is not to lie about while it is sent.
+                messages = None
+                await self._write(piece, reading)
+                if picker.done:
+                    break
+                messages = await reading.next()
+            self._left = picker.left
+            return encode
+        finally:
+            reading.close()
+
+    def _piece(self, picker: Picker, encode: Encoder, messages: Sequence[Message]) -> bytes:
+        part = picker.part(messages)
+        if len(part.rows) == 0:
+            return b""
+        self._told.rows.add(self._form, by=len(part.rows))
+        return self._packer.pack(encode.write(part))
+
+    async def _write(self, piece: bytes, reading: Reading | None = None) -> None:
+        """Send a piece; who takes long to take it does so without holding anything else."""
+        if not piece:
+            return
+        self._told.bytes.add(self._form, by=len(piece))
+        writing = asyncio.ensure_future(self._write_all(piece))
+        try:
+            done, _ = await asyncio.wait({writing}, timeout=STALL)
+            if not done and reading is not None:
+                await reading.rest()
+            await writing
+        except BaseException:
+            writing.cancel()
+            raise
+
+    async def _write_all(self, piece: bytes) -> None:
+        await self._response.write(piece)
+
+    def _cut(self) -> None:
+        """Close the connection without the chunk that would end the answer; what was sent arrives."""
+        transport = self._request.transport
+        if not self._response.prepared or transport is None:
+            return
+        if self._request.version < HttpVersion11:
+            # There are no chunks, and an end of the connection would be an end like any other.
+            transport.abort()
+        transport.close()
