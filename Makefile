@@ -31,8 +31,9 @@ format: $(READY)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-schemas: $(READY)  ## write schemas/*.avsc and docs/schemas.md anew from the table of columns
+schemas: $(READY)  ## write schemas/*.avsc and the generated docs anew from the tables and declarations
 	$(BIN)/python -m app.avro.files
+	$(BIN)/python -m app.web.files
 
 bench: $(READY)  ## the fast path beside a plain client and the JVM's own producer, in one run
 	$(BIN)/python -m bench.fast_path

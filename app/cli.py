@@ -12,18 +12,38 @@ import typer
 from rich.console import Console
 
 from app.commands.dlq import dlq
+from app.commands.ending import cancel, delete
+from app.commands.live import live
 from app.commands.orphans import orphans
 from app.commands.plan import plan
+from app.commands.read import read
+from app.commands.status import status
+from app.commands.submit import retry, submit
 from app.errors import PlatformError, SettingError
 from app.settings import Role, load
 
 cli = typer.Typer(
-    help="Market data on Kafka: one request, and clean, complete, schema-checked data is on topics.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 _errors = Console(stderr=True, highlight=False)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"fdp {version('phase1-financial-data-platform')}")
+        raise typer.Exit
+
+
+@cli.callback()
+def every(
+    _: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and leave.")
+    ] = False,
+) -> None:
+    """Market data on Kafka: one request, and clean, complete, schema-checked data is on topics."""
 
 
 @cli.command()
@@ -81,8 +101,9 @@ def simulator(context: typer.Context) -> None:
     run_simulator(context.args)
 
 
-cli.command()(plan)
-cli.command()(orphans)
+for command in (plan, submit, status, read, cancel, retry, delete, orphans):
+    cli.command()(command)
+cli.add_typer(live, name="live")
 cli.add_typer(dlq, name="dlq")
 
 

@@ -19,7 +19,8 @@
     └── LogError                 the broker did not do what was asked
         ├── Fenced               another process owns the partition now
         ├── TransactionAborted   the transaction must be done anew (retriable)
-        └── TopicGone            the data topic was deleted or made anew meanwhile
+        ├── TopicGone            the data topic was deleted or made anew meanwhile
+        └── Torn                 rows that are being given out cannot be given out to their end
 
 ``retriable`` tells the retry policy what to do; it is asked of the error, not of a list of codes elsewhere.
 ``patience`` says how long: ``"wait"`` until the terminal has had its time to come back, ``"few"`` three times.
@@ -197,3 +198,8 @@ class TopicGone(LogError):
     def __init__(self, topic: str) -> None:
         super().__init__(f"topic {topic} was deleted or made anew by somebody else")
         self.topic = topic
+
+
+class Torn(LogError):
+    """Rows that are being given out cannot be given out to their end: the series has failed, was cancelled, deleted or
+    written anew meanwhile, or the process is to end."""

@@ -48,27 +48,28 @@ from app.provider import Provider
 from app.providers import provider_of, streamed_provider_of
 from app.rows.bodies import Bodies
 from app.settings import Role, Settings
-from app.web import measured
+from app.web import declared, measured
 from app.web.asked import Asked
 from app.web.auth import Tokens, bearer
 from app.web.changes import Changes
+<<<<<<< HEAD
 from app.web.dashboard import dashboard_operations
 from app.web.data import data_operations
 from app.web.events import event_operations
+=======
+from app.web.description import with_description
+>>>>>>> main
 from app.web.front import Front
-from app.web.headers import add_headers, own_pages_only
-from app.web.health import Health, probes
-from app.web.letters import letter_operations
+from app.web.headers import add_headers, called_by_name, own_names, own_pages_only
+from app.web.health import Health
 from app.web.limits import Places, limited
 from app.web.metrics import Metrics
-from app.web.operations import views_of
+from app.web.operations import Operation, views_of
 from app.web.problems import problems
 from app.web.reading import Shelf
 from app.web.sending import Told
-from app.web.topics import topic_routes
 from app.web.traffic import Traffic
-from app.web.views import routes
-from app.web.workers import Reporter, worker_operations
+from app.web.workers import Reporter
 
 logger = logging.getLogger(__name__)
 
@@ -124,6 +125,8 @@ def create_app(settings: Settings, role: Role) -> RoleApp:
     assignor.install()
     unpacking.install()
     metrics = Metrics(role)
+    tokens = Tokens.of(settings)
+    names = None if tokens.asked else own_names(settings.web_host, settings.names)
     traffic = Traffic()
     health = Health(role, settings.fdp_instance)
     measured.every_role(metrics, health, traffic)
@@ -159,23 +162,32 @@ def create_app(settings: Settings, role: Role) -> RoleApp:
             "middlewares": [
                 traffic.measure,
                 problems,
+                *([] if names is None else [called_by_name(names)]),
                 own_pages_only,
-                bearer(Tokens.of(settings)),
+                bearer(tokens),
                 limited(settings.rate_limit),
             ],
             "client_max_size": settings.max_body_bytes,
         },
         worker_redirect_stdouts=False,
     )
+<<<<<<< HEAD
     # Faust's own page at `/` cannot be switched off, and would come before ours.
     app.web.blueprints = BlueprintManager()
     views = {**probes(health), "/metrics": metrics.view()}
+=======
+>>>>>>> main
     terminal = _TerminalWatch(provider_of(settings, 1))
     health.terminal = terminal.state
     app.starters.append(terminal.start)
     app.stoppers.append((terminal.stop,))
     build = {"coordinator": _coordinator, "history": _history, "live": _live}[role]
-    views |= build(app, settings, partitions, schema_ids, health, metrics)
+    operations = (
+        *build(app, settings, partitions, schema_ids, health, metrics),
+        *declared.every_role(health, metrics),
+    )
+    if role == "coordinator":
+        operations = with_description(operations, tokens=tokens.asked)
     health.checks["group"] = lambda: _assignment(app)
     _report(app, Reporter(role, health, metrics))
 
@@ -185,7 +197,7 @@ def create_app(settings: Settings, role: Role) -> RoleApp:
 
     @app.on_worker_init.connect(weak=False)
     def serve(sender: Any, **_: Any) -> None:
-        for path, view in views.items():
+        for path, view in views_of(operations).items():
             app.page(path, name=path)(view)
         add_headers(app.web.web_app)
         # Without this a stop waits a minute for every open stream.
@@ -216,7 +228,7 @@ def _report(app: RoleApp, reporter: Reporter) -> None:
 
 def _coordinator(
     app: RoleApp, settings: Settings, partitions: dict[str, int], ids: dict[str, int], health: Health, metrics: Metrics
-) -> dict[str, Any]:
+) -> tuple[Operation, ...]:
     index = Index(settings, {name: partitions[name] for name in (BACKTESTS, SERIES, PROGRESS)})
     registry = SchemaRegistry(settings)
     live = LiveIndex(settings)
@@ -252,11 +264,17 @@ def _coordinator(
     app.stoppers.append((provider.close,))
     places = Places(index, settings.max_backtests)
     changes = Changes(index, live)
+    front = Front(index, live, changes, publish, provider, settings.slots, places)
+
+    def stopping() -> bool:
+        return bool(app.should_stop)
+
     bodies = Bodies(ids, lambda number: registry.schema(number, _SCHEMA_WAIT))
-    shelf = Shelf(settings, index, changes, topics, bodies, lambda: app.should_stop, settings.data_streams)
+    shelf = Shelf(settings, index, changes, topics, bodies, stopping, settings.data_streams)
     app.stoppers.append((shelf.close,))
     sent = Told()
     measured.rows_sent(metrics, shelf, sent)
+<<<<<<< HEAD
     front = Front(index, live, changes, publish, provider, settings.slots, places)
     told = (
         *data_operations(front, shelf, sent),
@@ -266,11 +284,14 @@ def _coordinator(
         *dashboard_operations(),
     )
     return topic_routes(orphans) | routes(front, shelf, sent) | views_of(told)
+=======
+    return declared.coordinator(front, settings, orphans, workers, shelf, sent, stopping)
+>>>>>>> main
 
 
 def _history(
     app: RoleApp, settings: Settings, partitions: dict[str, int], ids: dict[str, int], health: Health, metrics: Metrics
-) -> dict[str, Any]:
+) -> tuple[Operation, ...]:
     index = Index(settings, {name: partitions[name] for name in (SERIES, PROGRESS)})
     provider = provider_of(settings, settings.slots + 2)
     asked = Asked()
@@ -286,12 +307,12 @@ def _history(
     series_agent(app, runner)
     health.checks["index"] = lambda: _reading(index)
     measured.history(metrics, runner, deps, asked)
-    return {}
+    return ()
 
 
 def _live(
     app: RoleApp, settings: Settings, _partitions: dict[str, int], ids: dict[str, int], health: Health, metrics: Metrics
-) -> dict[str, Any]:
+) -> tuple[Operation, ...]:
     index = LiveIndex(settings)
     provider, stream = streamed_provider_of(settings, HEALERS)
     frames = {record.name: frame(ids[record.name]) for record in RECORDS.values()}
@@ -304,7 +325,7 @@ def _live(
     health.checks["index"] = lambda: _reading(index)
     health.checks["feed"] = lambda: None if feed.alive else "nothing holds the feed"
     measured.live(metrics, feed, index, asked)
-    return {}
+    return ()
 
 
 def _reading(index: Index | LiveIndex) -> str | None:

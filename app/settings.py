@@ -76,6 +76,11 @@ class Settings(BaseSettings):
         None, validate_default=True, description="Folder of the user's own data, with `DATA_PROVIDER` `files`."
     )
     web_host: str = Field("127.0.0.1", description="Address the web servers listen on.")
+    web_names: str = Field(
+        "",
+        description="Names, comma-separated, by which a server that listens on this machine alone and asks for no "
+        "token may be called beside `localhost`.",
+    )
     web_port: int = Field(6066, ge=1, le=65535, description="Port of the coordinator's web server.")
     history_web_port: int = Field(6067, ge=1, le=65535, description="Port of the history role's probes and metrics.")
     live_web_port: int = Field(6068, ge=1, le=65535, description="Port of the live role's probes and metrics.")
@@ -173,6 +178,11 @@ class Settings(BaseSettings):
     def tokens(self) -> tuple[str, ...]:
         """The bearer tokens of ``API_TOKENS``; those of ``API_TOKENS_FILE`` may change while a process runs."""
         return tuple(t for t in (part.strip() for part in self.api_tokens.get_secret_value().split(",")) if t)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Those of ``WEB_NAMES``."""
+        return tuple(name for name in (part.strip().lower() for part in self.web_names.split(",")) if name)
 
     def first_token(self) -> str:
         """The token that a client of ours sends; empty when none is set. Raises ``SettingError``."""

@@ -146,7 +146,7 @@ class Run:
                 # So that little is hidden in the kernel.
                 reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
                 reader.connect(("127.0.0.1", int(self.platform.endpoints.web.rpartition(":")[2])))
-                reader.sendall(b"GET /backtests/bench/data?format=arrow HTTP/1.1\r\nHost: bench\r\n\r\n")
+                reader.sendall(b"GET /backtests/bench/data?format=arrow HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
                 reader.recv(1000)
             time.sleep(8)
             return before, of_process(self.pid)

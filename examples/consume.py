@@ -3,11 +3,13 @@
     python examples/consume.py KAFKA REGISTRY GROUP TOPIC [TOPIC ...]
 
 KAFKA and REGISTRY are ``kafka`` and ``registry`` in the state folder's endpoints.json. Ends when every topic has
-been read to its end.
+been read to its end. Credentials and TLS are those of the environment, under the platform's own names:
+KAFKA_SECURITY_PROTOCOL, KAFKA_SASL_USERNAME, SCHEMA_REGISTRY_BASIC_AUTH and so on (docs/settings.md).
 """
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -17,13 +19,42 @@ from confluent_kafka.schema_registry import SchemaRegistryClient
 from confluent_kafka.schema_registry.avro import AvroDeserializer
 from confluent_kafka.serialization import MessageField, SerializationContext
 
+#: librdkafka's options, and the registry client's, by the variable that sets each.
+_KAFKA = {
+    "KAFKA_SECURITY_PROTOCOL": "security.protocol",
+    "KAFKA_SASL_MECHANISM": "sasl.mechanism",
+    "KAFKA_SASL_USERNAME": "sasl.username",
+    "KAFKA_SASL_PASSWORD": "sasl.password",
+    "KAFKA_SSL_CA_LOCATION": "ssl.ca.location",
+    "KAFKA_SSL_CERTIFICATE_LOCATION": "ssl.certificate.location",
+    "KAFKA_SSL_KEY_LOCATION": "ssl.key.location",
+    "KAFKA_SSL_KEY_PASSWORD": "ssl.key.password",
+    "KAFKA_SSL_ENDPOINT_IDENTIFICATION_ALGORITHM": "ssl.endpoint.identification.algorithm",
+}
+_REGISTRY = {
+    "SCHEMA_REGISTRY_BASIC_AUTH": "basic.auth.user.info",
+    "SCHEMA_REGISTRY_SSL_CA_LOCATION": "ssl.ca.location",
+    "SCHEMA_REGISTRY_SSL_CERTIFICATE_LOCATION": "ssl.certificate.location",
+    "SCHEMA_REGISTRY_SSL_KEY_LOCATION": "ssl.key.location",
+    "SCHEMA_REGISTRY_SSL_KEY_PASSWORD": "ssl.key.password",
+}
 
-def read(kafka: str, registry: str, group: str, topics: list[str]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Topic and row of every message, in each topic's order; times are aware datetimes in UTC."""
-    decode = AvroDeserializer(SchemaRegistryClient({"url": registry}))
+
+def credentials(names: dict[str, str]) -> dict[str, str]:
+    """What the environment sets of some options."""
+    return {option: value for name, option in names.items() if (value := os.environ.get(name))}
+
+
+def read(
+    kafka: str, registry: str, group: str, topics: list[str], forever: bool = False
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Topic and row of every message, in each topic's order; times are aware datetimes in UTC. ``forever``: those too
+    that are still to come."""
+    decode = AvroDeserializer(SchemaRegistryClient({"url": registry, **credentials(_REGISTRY)}))
     consumer = Consumer(
         {
             "bootstrap.servers": kafka,
+            **credentials(_KAFKA),
             "group.id": group,
             "auto.offset.reset": "earliest",
             "isolation.level": "read_committed",
@@ -40,9 +71,9 @@ def read(kafka: str, registry: str, group: str, topics: list[str]) -> Iterator[t
                 if error is None:
                     topic = message.topic()
                     yield topic, decode(message.value(), SerializationContext(topic, MessageField.VALUE))
-                elif error.code() == KafkaError._PARTITION_EOF:
+                elif error.code() == KafkaError._PARTITION_EOF and not forever:
                     open_topics.discard(message.topic())
-                else:
+                elif error.code() != KafkaError._PARTITION_EOF:
                     raise KafkaException(error)
     finally:
         consumer.close()

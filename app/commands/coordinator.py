@@ -1,19 +1,37 @@
-"""The coordinator as commands call it: what goes wrong is told on stderr, with the exit code for it."""
+"""The coordinator as commands reach it: what goes wrong is told on stderr, with the exit code for it."""
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+import contextlib
+import sys
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, NoReturn
 
-import httpx
+import orjson
 import typer
 from rich.console import Console
 
+from app.client import ApiError, BadUse, ClientError, Platform, Unauthorized, Unreachable
 from app.settings import load
 
-#: Exit codes: the coordinator does not answer or cannot; what was given is wrong.
+#: Exit codes: it failed, or no coordinator answers; what was given is wrong.
 FAILED, WRONG = 1, 2
-#: Seconds for an answer; a plan may wait ten for listings.
-_PATIENCE = 60.0
+#: Statuses that say that what was given is wrong.
+_WRONG = (400, 401, 404, 409, 413, 422)
+
+Url = Annotated[
+    str | None,
+    typer.Option(
+        envvar="FDP_URL", help="The coordinator's address; default: by WEB_HOST and WEB_PORT, port 6066.", metavar="URL"
+    ),
+]
+Token = Annotated[
+    str | None,
+    typer.Option(
+        envvar="FDP_TOKEN", help="API token; default: the first of API_TOKENS or API_TOKENS_FILE.", metavar="TOKEN"
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the coordinator's answer as it came.")]
 
 _errors = Console(stderr=True, highlight=False)
 
@@ -28,28 +46,43 @@ def address(url: str | None) -> str:
     return f"http://[{host}]:{settings.web_port}" if ":" in host else f"http://{host}:{settings.web_port}"
 
 
-def call(method: str, url: str, path: str, token: str | None, body: object = None) -> Any:
-    """The JSON of a coordinator's answer. Ends the command when there is none; ``token`` None: the first of
-    ``API_TOKENS`` or ``API_TOKENS_FILE``, if there is one."""
-    token = token or load().first_token()
-    if not token.isascii():
-        fail(WRONG, "the API token has characters that no HTTP header can hold")
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
+@contextlib.contextmanager
+def coordinator(url: str | None, token: str | None, retries: int = 2, timeout: float = 60.0) -> Iterator[Platform]:
+    """The coordinator for one command; ends the command when something goes wrong with it.
+
+    ``token`` None: the first of ``API_TOKENS`` or ``API_TOKENS_FILE``, if there is one.
+    """
     try:
-        with httpx.Client(base_url=url, timeout=_PATIENCE, headers=headers, trust_env=False) as client:
-            response = client.request(method, path, json=body)
-    except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
-        fail(WRONG, f"--url {url!r} is not the address of a coordinator ({error}); write it as http://127.0.0.1:6066")
-    except httpx.HTTPError as error:
-        what = str(error) or type(error).__name__
-        fail(FAILED, f"no coordinator answers at {url} ({what}); start one, or name its address with --url")
-    try:
-        answer = response.json()
-    except ValueError:
-        fail(FAILED, f"{url} answered {response.status_code} and no JSON: it is not a coordinator")
-    if not response.is_success:
-        _refused(response.status_code, answer if isinstance(answer, dict) else {})
-    return answer
+        with Platform(
+            address(url), token if token is not None else load().first_token(), retries=retries, timeout=timeout
+        ) as platform:
+            yield platform
+    except ClientError as error:
+        _told(error)
+
+
+def _told(error: ClientError) -> NoReturn:
+    """End the command with what the client says of an error."""
+    match error:
+        case Unauthorized():
+            fail(
+                WRONG,
+                "the coordinator asks for an API token: give one with --token, in FDP_TOKEN, API_TOKENS or "
+                "API_TOKENS_FILE",
+            )
+        case ApiError(status=400 | 409 | 413 | 422, errors=(_, *_) as problems):
+            lines = [f"{one['field']}: {one['message']}" if one.get("field") else one["message"] for one in problems]
+            fail(WRONG, "the coordinator does not take the request", *lines)
+        case ApiError() if error.status in _WRONG:
+            fail(WRONG, error.detail)
+        case ApiError():
+            fail(FAILED, f"the coordinator answered {error.status}: {error.detail}")
+        case BadUse():
+            fail(WRONG, str(error))
+        case Unreachable():
+            fail(FAILED, f"{error}, as --url or in FDP_URL")
+        case _:
+            fail(FAILED, str(error))
 
 
 def fail(code: int, message: str, *more: str) -> NoReturn:
@@ -58,22 +91,11 @@ def fail(code: int, message: str, *more: str) -> NoReturn:
     raise typer.Exit(code)
 
 
-def _refused(status: int, told: dict[str, Any]) -> NoReturn:
-    """End the command with what the coordinator says of it (RFC 9457)."""
-    detail = str(told.get("detail") or told.get("title") or f"the coordinator answered {status}")
-    match status:
-        case 401:
-            fail(
-                WRONG,
-                "the coordinator asks for an API token: give one with --token, in API_TOKENS or in API_TOKENS_FILE",
-            )
-        case 409 | 422 if told.get("errors"):
-            lines = [
-                f"{problem['field']}: {problem['message']}" if problem.get("field") else problem["message"]
-                for problem in told["errors"]
-            ]
-            fail(WRONG, "the coordinator does not take the request", *lines)
-        case 400 | 409 | 413 | 422:
-            fail(WRONG, detail)
-        case _:
-            fail(FAILED, f"the coordinator answered {status}: {detail}")
+def note(message: str) -> None:
+    """A sentence on stderr, beside what is written to stdout."""
+    _errors.print(message, markup=False, soft_wrap=True)
+
+
+def write_json(answer: Mapping[str, Any] | list[Any]) -> None:
+    """An answer as it came, for programs."""
+    sys.stdout.write(orjson.dumps(answer, option=orjson.OPT_INDENT_2).decode() + "\n")

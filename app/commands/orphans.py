@@ -2,31 +2,20 @@
 
 from __future__ import annotations
 
-import sys
-from typing import Annotated
-
-import orjson
-import typer
 from rich.table import Table
 
-from app.commands.coordinator import FAILED, address, call, fail
+from app.commands.coordinator import FAILED, AsJson, Token, Url, coordinator, fail, write_json
 from app.commands.shown import console
 
 
-def orphans(
-    url: Annotated[
-        str | None, typer.Option(help="The coordinator's address; default: by WEB_HOST and WEB_PORT, port 6066.")
-    ] = None,
-    token: Annotated[str | None, typer.Option(help="API token; default: the first of API_TOKENS.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the coordinator's answer as it came.")] = False,
-) -> None:
+def orphans(url: Url = None, token: Token = None, as_json: AsJson = False) -> None:
     """List data topics that belong to no backtest that is known, and live topics that nobody is subscribed to."""
-    at = address(url)
-    answer = call("GET", at, "/topics/orphaned?fresh=true", token)
-    if not isinstance(answer, dict) or "orphaned" not in answer:
-        fail(FAILED, f"{at} answered with something else than topics: it is not a coordinator")
+    with coordinator(url, token) as platform:
+        answer = platform.orphaned_topics()
+        if not isinstance(answer, dict) or "orphaned" not in answer:
+            fail(FAILED, f"{platform.url} answered with something else than topics: it is not a coordinator")
     if as_json:
-        sys.stdout.write(orjson.dumps(answer, option=orjson.OPT_INDENT_2).decode() + "\n")
+        write_json(answer)
         return
     told = console()
     orphaned, ended = answer["orphaned"], answer["ended"]

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from typing import Any, get_args
+from typing import Annotated, Any, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from app.domain import sessions
+from app.domain import described, sessions
 from app.domain.contract_filter import ContractFilter, check_contracts
 from app.domain.contracts import Contracts
 from app.domain.dates import read_date
+from app.domain.described import said
 from app.domain.fields import MAX_SERIES, Check, SeriesFields, kind_of, names_of, refused, regular, without_nulls
 from app.domain.handover import last_available
 from app.domain.live_request import why_not_live
@@ -28,26 +29,62 @@ from app.errors import InvalidRequest
 FIRST_DATE = dt.date(2012, 1, 1)
 
 
-class _Entry(SeriesFields):
-    empty_bars: str | None = None
+_EMPTY_BARS = "Of `ohlcv`: whether bars in which nothing traded are dropped, or filled with the last close."
+_FILLING = described.choice(get_args(EmptyBars))
 
 
-class _Request(BaseModel):
+class Entry(SeriesFields):
+    """An entry of a request's series."""
+
+    empty_bars: Annotated[str | None, said(_EMPTY_BARS, _FILLING, optional=True)] = None
+
+
+class RequestFields(BaseModel):
+    """The fields of a request that are not those of its series, as they come."""
+
     model_config = ConfigDict(extra="forbid", coerce_numbers_to_str=True)
 
-    backtest_id: str
-    start: str
-    end: str
-    series: list[_Entry] = Field(min_length=1, max_length=MAX_SERIES)
-    empty_bars: str | None = None
-    start_time: str | None = None
-    end_time: str | None = None
-    live: bool = Field(False, strict=True)
-    retain_days: int | None = Field(None, ge=1, le=36_500, strict=True)
+    backtest_id: Annotated[
+        str, said(f"{ID_RULE}; part of the topics' names. A number is taken as its digits.", described.ID)
+    ]
+    start: Annotated[str, said(f"First session date, New York, inclusive; from {FIRST_DATE} on.", described.DATE)]
+    end: Annotated[
+        str,
+        said(
+            "Last session date, New York, inclusive; at the latest the last session whose rows are all there, with "
+            "`live` today.",
+            described.DATE,
+        ),
+    ]
+    empty_bars: Annotated[str | None, said(_EMPTY_BARS, _FILLING, optional=True)] = None
+    start_time: Annotated[
+        str | None, said("First time of day, New York; 09:30:00 unless it is named.", described.TIME, optional=True)
+    ] = None
+    end_time: Annotated[
+        str | None, said("Last time of day, New York; 16:00:00 unless it is named.", described.TIME, optional=True)
+    ] = None
+    live: Annotated[
+        bool, said("`true`: each series goes on into its live topic.", {"type": "boolean"}, optional=True)
+    ] = Field(False, strict=True)
+    retain_days: int | None = Field(
+        None,
+        ge=1,
+        le=36_500,
+        strict=True,
+        description="Days after its last series ended at which the backtest is deleted with its topics; never without.",
+    )
+
+
+class BacktestRequest(RequestFields):
+    """The full form of a request: several series, and options that are defaults for them."""
+
+    series: list[Entry] = Field(
+        min_length=1, max_length=MAX_SERIES, description="What is asked for; answers are in this order."
+    )
 
 
 #: What a request, an entry of its series, or its contracts may say.
-_FIELDS = names_of(_Request, _Entry, ContractFilter)
+_FIELDS = names_of(BacktestRequest, Entry, ContractFilter)
 
 
 def parse_request(body: object, now: dt.datetime, *, short_form: bool = False) -> Backtest:
@@ -62,7 +99,7 @@ def parse_request(body: object, now: dt.datetime, *, short_form: bool = False) -
     if isinstance(clean.get("series"), list):
         clean["series"] = [without_nulls(entry) for entry in clean["series"]]
     try:
-        raw = _Request.model_validate(clean)
+        raw = BacktestRequest.model_validate(clean)
     except ValidationError as error:
         raise refused(error, _FIELDS, take="series[0]." if short_form else "") from None
     return _Check(raw, now, short_form).backtest()
@@ -71,7 +108,7 @@ def parse_request(body: object, now: dt.datetime, *, short_form: bool = False) -
 class _Check(Check):
     """One request being checked."""
 
-    def __init__(self, raw: _Request, now: dt.datetime, short_form: bool) -> None:
+    def __init__(self, raw: BacktestRequest, now: dt.datetime, short_form: bool) -> None:
         super().__init__()
         self.raw = raw
         self.now = now
@@ -112,7 +149,7 @@ class _Check(Check):
             if start > last:
                 self.wrong("start", f"{start} is after the last closed session, {last}", (f"<= {last}",))
 
-    def _entry(self, index: int, raw: _Entry) -> SeriesRequest | None:
+    def _entry(self, index: int, raw: Entry) -> SeriesRequest | None:
         at = "" if self.short_form else f"series[{index}]."
         before = len(self.problems)
         asset = self.choice(f"{at}asset", raw.asset, tuple(dict.fromkeys(a for a, _ in RECORDS)))
@@ -161,12 +198,12 @@ class _Check(Check):
         if why is not None:
             self.wrong(f"{at}{why.field}", f"{why.message}; leave live out for it", why.allowed)
 
-    def _own(self, raw: _Entry, name: str) -> Any:
+    def _own(self, raw: Entry, name: str) -> Any:
         """An option that is said of this very series; in the short form everything is."""
         own = getattr(raw, name)
         return getattr(self.raw, name) if own is None and self.short_form else own
 
-    def _hours(self, at: str, raw: _Entry) -> tuple[dt.time | None, dt.time | None]:
+    def _hours(self, at: str, raw: Entry) -> tuple[dt.time | None, dt.time | None]:
         start_time, end_time = self._time(at, raw, "start_time"), self._time(at, raw, "end_time")
         if (start_time or sessions.OPEN) > (end_time or sessions.CLOSE):
             # Named is what the message holds: an end of its own, the common end, or else the start.
@@ -182,7 +219,7 @@ class _Check(Check):
             self.wrong(field, f"the hours end at {end_time or sessions.CLOSE}, before {start_time or sessions.OPEN}")
         return start_time, end_time
 
-    def _time(self, at: str, raw: _Entry, name: str) -> dt.time | None:
+    def _time(self, at: str, raw: Entry, name: str) -> dt.time | None:
         own = getattr(raw, name)
         return self.time(name, getattr(self.raw, name)) if own is None else self.time(f"{at}{name}", own)
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.domain import described
 from app.domain.contracts import LARGEST_STRIKE, Contracts
 from app.domain.dates import read_date
+from app.domain.described import said
 
 #: Most expirations or strikes that a request names: the requests that it makes at the provider grow with them.
 MOST_NAMED = 1000
@@ -18,16 +21,37 @@ _RIGHTS = ("call", "put", "both")
 Wrong = Callable[[str, str, tuple[str, ...] | None], None]
 
 
+def _many(one: Mapping[str, Any]) -> dict[str, Any]:
+    return {"type": "array", "items": dict(one), "minItems": 1, "maxItems": MOST_NAMED}
+
+
 class ContractFilter(BaseModel):
     """``contracts`` as it comes. Numbers may be text: strikes are decimals, which JSON has no type for."""
 
     model_config = ConfigDict(extra="forbid", coerce_numbers_to_str=True)
 
-    expirations: list[str] | None = Field(None, min_length=1, max_length=MOST_NAMED)
-    strikes: list[str] | None = Field(None, min_length=1, max_length=MOST_NAMED)
-    right: str | None = None
-    max_dte: int | None = Field(None, ge=0, le=10_000, strict=True)
-    strike_range: int | None = Field(None, ge=1, le=10_000, strict=True)
+    expirations: Annotated[
+        list[str] | None, said("Expiration dates; all unless they are named.", _many(described.DATE), optional=True)
+    ] = Field(None, min_length=1, max_length=MOST_NAMED)
+    strikes: Annotated[
+        list[str] | None,
+        said(
+            "Strikes in dollars, as numbers or text, at most three decimals; not together with `strike_range`.",
+            _many(described.STRIKE),
+            optional=True,
+        ),
+    ] = Field(None, min_length=1, max_length=MOST_NAMED)
+    right: Annotated[str | None, said("`both` unless it is named.", described.choice(_RIGHTS), optional=True)] = None
+    max_dte: int | None = Field(
+        None, ge=0, le=10_000, strict=True, description="Most calendar days from each session to the expiration."
+    )
+    strike_range: int | None = Field(
+        None,
+        ge=1,
+        le=10_000,
+        strict=True,
+        description="Strikes on each side of the money, by the provider's choice on each session.",
+    )
 
 
 def check_contracts(raw: ContractFilter | None, at: str, wrong: Wrong) -> Contracts:

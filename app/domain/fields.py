@@ -6,12 +6,13 @@ import datetime as dt
 import difflib
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from app.domain import sessions
+from app.domain import described, sessions
 from app.domain.contract_filter import ContractFilter
+from app.domain.described import said
 from app.domain.schema import TICK, Interval, RecordType
 from app.domain.series import ROOT_RULE, SYMBOL_RULE, canonical_symbol, is_symbol_of
 from app.errors import MOST_PROBLEMS, FieldProblem, InvalidRequest
@@ -21,24 +22,39 @@ MAX_SERIES = 10_000
 _RECENT = 8
 #: Levels of objects and lists, and letters of a field's name that is looked up.
 _DEEPEST, _LONGEST_NAME = 32, 64
+_TICKERS = f"{SYMBOL_RULE}; upper or lower case. One topic each."
+_MANY_TICKERS = {"type": "array", "items": dict(described.TICKER), "minItems": 1, "maxItems": MAX_SERIES}
+_INTERVAL = (
+    "`1m` for `ohlcv`, `greeks` and `implied_volatility`, `tick` (every change) for `quote`, unless it is named; "
+    "`ohlcv` has no `tick`; `trade`, `trade_quote`, `eod` and `open_interest` have none."
+)
 _TIME = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]")
 
 
 class SeriesFields(BaseModel):
     """The fields that say which series are meant, as they come."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra=described.of_either_asset)
 
-    asset: str
+    asset: Annotated[str, said("`stock` or `option`.", described.ASSET)]
     #: Told of the first that is no text: three hundred thousand of them take seconds.
-    tickers: list[str] | None = Field(None, fail_fast=True)
-    ticker: str | None = None
-    root: str | None = None
-    contracts: ContractFilter | None = None
-    schema_: str = Field("ohlcv", alias="schema")
-    interval: str | None = None
-    start_time: str | None = None
-    end_time: str | None = None
+    tickers: Annotated[list[str] | None, said(_TICKERS, _MANY_TICKERS, optional=True)] = Field(None, fail_fast=True)
+    ticker: Annotated[str | None, said("One ticker, in place of `tickers`.", described.TICKER, optional=True)] = None
+    root: Annotated[
+        str | None,
+        said("Root of an option chain; one topic holds all of its contracts.", described.ROOT, optional=True),
+    ] = None
+    contracts: ContractFilter | None = Field(None, description="Which contracts of the chain; the whole chain without.")
+    schema_: Annotated[str, said("Kind of record; `ohlcv` unless it is named.", described.SCHEMA, optional=True)] = (
+        Field("ohlcv", alias="schema")
+    )
+    interval: Annotated[str | None, said(_INTERVAL, described.INTERVAL, optional=True)] = None
+    start_time: Annotated[
+        str | None, said("First time of day, New York; 09:30:00 unless it is named.", described.TIME, optional=True)
+    ] = None
+    end_time: Annotated[
+        str | None, said("Last time of day, New York; 16:00:00 unless it is named.", described.TIME, optional=True)
+    ] = None
 
 
 class Check:
@@ -184,6 +200,7 @@ def _problem(error: Any, known: list[str], take: str, put: str, what: str) -> Fi
     for part in error["loc"]:
         path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else str(part)
     path = put + path.removeprefix(take)
+    allowed = None
     match error["type"]:
         case "missing":
             message = "is required"
@@ -195,7 +212,9 @@ def _problem(error: Any, known: list[str], take: str, put: str, what: str) -> Fi
         case "model_type":
             message = f"must be an object, got {kind_of(error['input'])}"
         case _:
+            # Some of our own say what is allowed.
+            allowed = error.get("ctx", {}).get("allowed")
             message = f"{error['msg'][0].lower()}{error['msg'][1:]}"
             if error["type"].endswith(("_type", "_parsing")):
                 message += f", got {kind_of(error['input'])}"
-    return FieldProblem(path, message)
+    return FieldProblem(path, message, allowed)

@@ -11,11 +11,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import ConfigDict, ValidationError
 
 from app.domain import sessions
 from app.domain.contract_filter import ContractFilter, check_contracts
 from app.domain.contracts import Contracts
+from app.domain.described import of_asset
 from app.domain.fields import MAX_SERIES, Check, SeriesFields, kind_of, names_of, refused, regular, without_nulls
 from app.domain.live import LIVE_SCHEMAS, Subscription
 from app.domain.schema import RECORDS, TICK, Asset, Interval, RecordType, Schema
@@ -62,6 +63,18 @@ class LiveRequest:
             subscription(SeriesName(self.asset, symbol, self.schema, self.interval, None), run, self)
             for symbol in self.symbols
         ]
+
+
+class StockSubscription(SeriesFields):
+    """Live series of stocks, one topic for each ticker."""
+
+    model_config = ConfigDict(json_schema_extra=of_asset("stock", LIVE_SCHEMAS, null_asset=True))
+
+
+class OptionSubscription(SeriesFields):
+    """A live series of options of one root."""
+
+    model_config = ConfigDict(json_schema_extra=of_asset("option", LIVE_SCHEMAS, null_asset=True))
 
 
 def subscription(name: SeriesName, run: int, asked: Any, start: int | None = None) -> Subscription:

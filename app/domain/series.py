@@ -18,15 +18,17 @@ from app.errors import InvalidRequest
 #: Beside letters and digits: the marks of classes, preferreds, warrants, units and rights.
 SYMBOL_RULE = "1 to 16 letters, digits and . / - + = ^, beginning with a letter or digit"
 ROOT_RULE = f"{SYMBOL_RULE}, at most {LONGEST_ROOT} of them"
-_SYMBOL = re.compile(r"[A-Z0-9](?:[A-Z0-9/+=^-]|\.(?=[A-Z0-9])){0,15}")
+SYMBOL_PATTERN = r"[A-Z0-9](?:[A-Z0-9/+=^-]|\.(?=[A-Z0-9])){0,15}"
+_SYMBOL = re.compile(SYMBOL_PATTERN)
 _ESCAPE = re.compile(r"\.\.([0-9a-f]{2})")
-_ID = re.compile(r"[a-z0-9][a-z0-9.-]{0,63}")
+ID_PATTERN = "[a-z0-9][a-z0-9.-]{0,63}"
+_ID = re.compile(ID_PATTERN)
 ID_RULE = "1 to 64 of a-z, 0-9, '.' and '-', beginning with a letter or digit"
 _TOPIC = re.compile(
     r"(?P<asset>stock|option)-(?P<symbol>[a-z0-9.]+)-"
     rf"(?P<schema>{'|'.join(sorted({schema for _, schema in RECORDS}, key=len, reverse=True))})"
     rf"(?P<interval>{'|'.join(INTERVAL_SECONDS)})?-"
-    rf"(?:historical-(?P<backtest_id>{_ID.pattern})|live)"
+    rf"(?:historical-(?P<backtest_id>{ID_PATTERN})|live)"
 )
 
 
@@ -47,6 +49,9 @@ def is_backtest_id(text: str) -> bool:
 
 def symbol_to_part(symbol: str) -> str:
     """A canonical symbol as a part of a topic name; ``part_to_symbol`` is its inverse."""
+    if symbol.isalnum():
+        # Most are: a backtest of ten thousand is told several times a second.
+        return symbol.lower()
     return "".join(c if c.isalnum() or c == "." else f"..{ord(c):02x}" for c in symbol.lower())
 
 

@@ -5,11 +5,28 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from pydantic import ConfigDict
+
+from app.domain.checking import RequestFields
+from app.domain.described import of_asset
+from app.domain.fields import SeriesFields
 from app.domain.schema import Asset
 from app.errors import InvalidRequest
 
 #: Fields of the short form (the body of ``POST /historical/stock``) that belong to its one series.
 _SHORT = ("asset", "tickers", "ticker", "root", "contracts", "schema", "interval")
+
+
+class StockRequest(RequestFields, SeriesFields):
+    """Historical series of stocks, one for each ticker: the short form, which is checked in its full one."""
+
+    model_config = ConfigDict(json_schema_extra=of_asset("stock"))
+
+
+class OptionRequest(RequestFields, SeriesFields):
+    """A historical series of options of one root: the short form, which is checked in its full one."""
+
+    model_config = ConfigDict(json_schema_extra=of_asset("option"))
 
 
 def expand_short_form(body: Mapping[str, Any], asset: Asset | None = None) -> dict[str, Any]:

@@ -41,8 +41,9 @@ def status(
     series: list[dict[str, Any]] = []
     rows = done = total = 0
     for name, entry in record.backtest.members():
-        found = checkpoint(name.topic, record.run)
-        one: dict[str, Any] = {"topic": name.topic, "state": told_state(record, found)}
+        topic = name.topic
+        found = checkpoint(topic, record.run)
+        one: dict[str, Any] = {"topic": topic, "state": told_state(record, found)}
         one["rows"] = found.rows if found else 0
         if found and found.reason is not None and one["state"] == "failed":
             one["reason"] = found.reason

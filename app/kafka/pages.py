@@ -5,9 +5,10 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
-from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from app.errors import LogError, TopicGone
 from app.kafka.log import reader_config
@@ -62,7 +63,7 @@ class Pages:
 
         Raises ``TopicGone`` when the topic is not what it was, ``LogError`` when it cannot be read.
         """
-        with self._lock:
+        with self._lock, self._told():
             return [] if self._closed else self._next(end, full)
 
     def rest(self) -> None:
@@ -85,8 +86,15 @@ class Pages:
         """An offset from ``low`` to ``high`` before which all rows are older than ``begin`` (milliseconds since 1970),
         and from which on the first that is not comes within some thousands. Rows have to be in the order of their
         times. Raises as ``next`` does."""
-        with self._lock:
+        with self._lock, self._told():
             return low if self._closed else search(self._probe, begin, low, high)
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except KafkaException as error:
+            raise LogError(f"{self.topic} could not be read: {error.args[0].str()}") from None
 
     def _next(self, end: int, full: bool) -> list[Message]:
         consumer = self._open()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import struct
 from collections.abc import Callable
 from functools import lru_cache
 from itertools import groupby
@@ -21,6 +22,17 @@ from app.domain.schema import RecordType
 
 #: Bytes of Confluent's frame before each body; what no code is.
 FRAME_BYTES, _NO_CODE = 5, -1
+_UNREADABLE = (
+    EOFError,
+    IndexError,
+    KeyError,
+    TypeError,
+    ValueError,
+    OverflowError,
+    struct.error,
+    fastavro.read.SchemaResolutionError,
+    fastavro.schema.SchemaParseException,
+)
 
 
 class Bodies:
@@ -48,12 +60,20 @@ class Bodies:
         if head[:1] != b"\0":
             raise ValueError(f"a message of {record.name} is not framed as Confluent's are")
         writer = orjson.dumps(self._schema_of(int.from_bytes(head[1:], "big")))
-        schemas = _schemas(writer, record)
         try:
-            found: list[Any] = [fastavro.schemaless_reader(io.BytesIO(one[FRAME_BYTES:]), *schemas) for one in messages]
-        except (EOFError, IndexError, KeyError, TypeError, fastavro.schema.SchemaParseException) as error:
+            schemas = _schemas(writer, record)
+            found = [_read(one, schemas) for one in messages]
+        except _UNREADABLE as error:
             raise ValueError(f"a message is no {record.name}: {error}") from None
         return Rows.of(record, {c.name: _column(c.kind, [row[c.name] for row in found]) for c in record.columns})
+
+
+def _read(message: bytes, schemas: tuple[Any, Any]) -> Any:
+    body = io.BytesIO(message[FRAME_BYTES:])
+    row = fastavro.schemaless_reader(body, *schemas)
+    if body.read(1):
+        raise ValueError("it goes on behind its end")
+    return row
 
 
 @lru_cache(maxsize=64)

@@ -33,6 +33,8 @@ _MOST_NAMED = 20
 _FILES: Mapping[Format, str] = {"csv": "csv", "arrow": "arrows", "parquet": "parquet"}
 _ENDED = ("failed", "cancelled")
 _BYTES = {"type": "string", "contentEncoding": "binary"}
+#: The content of an answer that is rows.
+ROWS = dict.fromkeys(MEDIA_TYPES.values(), _BYTES)
 
 
 class DataQuery(Query):
@@ -98,15 +100,23 @@ def data_operations(front: Front, shelf: Shelf, told: Told) -> tuple[Operation, 
                 Answer(
                     200,
                     "The rows.",
-                    dict.fromkeys(MEDIA_TYPES.values(), _BYTES),
+                    ROWS,
                     {
                         "FDP-Series-State": "The series' state when the answer began.",
                         "FDP-Rows": "Rows of the series that were committed then, whether asked for or not.",
+                        "FDP-Run": "The run of the backtest; what is cut off is gone on with only in the same one.",
+                    },
+                    at_times={
+                        "FDP-Topic-Id": "The topic that holds the rows, once there is one; for the same purpose.",
                         "ETag": "Of a complete series: the same as long as the bytes are.",
                     },
                 ),
                 Answer(304, "`If-None-Match` names what would be sent."),
             ),
+            header_docs={
+                "If-None-Match": "An `ETag` that was told.",
+                "Accept-Encoding": "`zstd` or `gzip` packs the rows.",
+            },
             problems=(404, 406, 409, 422, 503),
             path_docs={"backtest_id": "The backtest's id."},
         ),
@@ -146,6 +156,7 @@ async def _read(front: Front, shelf: Shelf, told: Told, call: Call[DataQuery, No
         return ended(record, topic, state, found)
     headers = headers_of(form, coding) | {"FDP-Series-State": state, "FDP-Rows": str(found.rows if found else 0)}
     headers |= _file_header(topic, form)
+    headers |= await _writing(front, record, topic)
     about = {"topic": topic, "backtest_id": backtest_id}
     if state == "complete":
         sha256 = await _digest(front, record, topic)
@@ -155,14 +166,16 @@ async def _read(front: Front, shelf: Shelf, told: Told, call: Call[DataQuery, No
         # Kept by who asked, and asked about each time: the id may be another backtest's one day.
         headers["Cache-Control"] = "private, no-cache"
         if matches(request.headers.get("If-None-Match"), tag):
-            kept = ("ETag", "Cache-Control", "Vary", "FDP-Series-State", "FDP-Rows")
-            return web.Response(status=304, headers={name: headers[name] for name in kept})
+            kept = ("ETag", "Cache-Control", "Vary", "FDP-Series-State", "FDP-Rows", "FDP-Run", "FDP-Topic-Id")
+            return web.Response(status=304, headers={name: headers[name] for name in kept if name in headers})
     if request.method == "HEAD":
         return await bare(request, headers)
     if shelf.full:
         return crowded(shelf)
-    sending = Sending(shelf, told, request, headers, form, coding, selection, about)
-    return await sending.send([(name, _reader(shelf, record, name, selection, request, follow=query.follow))])
+    sending = Sending(shelf, told, request, headers, form, coding, about, selection.limit)
+    return await sending.send(
+        [(name, selection, _reader(shelf, record, name, selection, request, follow=query.follow))]
+    )
 
 
 def _reader(
@@ -246,6 +259,12 @@ def entity_tag(form: Format, coding: Coding, selection: Selection, about: Mappin
 async def _digest(front: Front, record: BacktestRecord, topic: str) -> str:
     receipts = await asyncio.to_thread(front.index.receipts, {topic: record.run})
     return str(receipts.get(topic, {}).get("sha256", ""))
+
+
+async def _writing(front: Front, record: BacktestRecord, topic: str) -> dict[str, str]:
+    """What names this writing of a series: rows of another one do not go on where these were cut off."""
+    topic_id = await asyncio.to_thread(front.index.topic_id_of, topic, record.run)
+    return {"FDP-Run": str(record.run), **({"FDP-Topic-Id": topic_id} if topic_id is not None else {})}
 
 
 def _file_header(topic: str, form: Format) -> dict[str, str]:

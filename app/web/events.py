@@ -23,6 +23,20 @@ RETRY = 1_000
 MOST_STREAMS = 1_000
 LAST_EVENT_ID = "Last-Event-ID"
 
+#: What one event is.
+_EVENT = {
+    "type": "object",
+    "properties": {
+        "id": {"type": "string", "description": "Names what is told."},
+        "data": {
+            "type": "string",
+            "contentMediaType": "application/json",
+            "description": "The backtest as JSON: a `BacktestSummary`, or its id with the state `deleted`.",
+        },
+    },
+    "required": ["id", "data"],
+}
+
 
 class EventsQuery(Query):
     series: bool = Field(True, description="`false` leaves the list of series out of each event.")
@@ -60,9 +74,10 @@ def event_operations(
                 "state `deleted`."
             ),
             query=EventsQuery,
+            header_docs={LAST_EVENT_ID: "The `id` of the last event that was received."},
             run=watch,
             answers=(
-                Answer(200, "The events.", {"text/event-stream": {"type": "string"}}),
+                Answer(200, "The events.", {"text/event-stream": _EVENT}),
                 Answer(204, "It has ended and the last event was received."),
             ),
             problems=(404, 503),

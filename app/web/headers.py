@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
+from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from aiohttp import web, web_response
 
 from app.web.limits import WORK
-from app.web.problems import Handler, problem
+from app.web.problems import Handler, Middleware, problem
 
 #: Set on every answer unless the view has set its own. Pages, which load scripts and styles, do.
 ALWAYS: Mapping[str, str] = {
@@ -43,6 +44,50 @@ async def own_pages_only(request: web.Request, handler: Handler) -> web.StreamRe
     if origin is not None and request.method in WORK and not same_host(origin, request.headers.get("Host", "")):
         return problem(403, "pages of other hosts may not ask for anything here")
     return await handler(request)
+
+
+def called_by_name(names: Collection[str]) -> Middleware:
+    """Refuse calls under a name that is none of these: a page whose owner points its name at the reader's machine would
+    pass for a page of ours (DNS rebinding). Addresses pass, for no name was looked up, and programs may send no
+    ``Host``."""
+
+    @web.middleware
+    async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
+        name = host_name(request.headers.get("Host", ""))
+        if name and name not in names and not is_address(name):
+            detail = (
+                f"this server does not know itself as {name!r}; call it as localhost or by its address, name it in "
+                "WEB_NAMES, or set API_TOKENS"
+            )
+            return problem(421, detail)
+        return await handler(request)
+
+    return check
+
+
+def host_name(host: str) -> str:
+    """The name or address in a ``Host``, without its port; empty where there is none."""
+    try:
+        return urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return host
+
+
+def is_address(name: str) -> bool:
+    """Whether it is an IP address."""
+    try:
+        ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def own_names(web_host: str, names: Iterable[str]) -> tuple[str, ...] | None:
+    """The names by which a server may be called; None, any: whoever listens for others too is called what they call
+    it."""
+    if web_host == "localhost" or (is_address(web_host) and ip_address(web_host).is_loopback):
+        return ("localhost", *names)
+    return None
 
 
 def same_host(origin: str, host: str) -> bool:

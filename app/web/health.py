@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-import orjson
 from aiohttp import web
-from faust.web import View
+
+from app.web import examples
+from app.web.answers.platform import Alive, Readiness
+from app.web.bodies import json_answer
+from app.web.operations import Answer, Call, NoQuery, Operation, json_of
+
+TAG = "platform"
 
 
 @dataclass
@@ -39,20 +44,41 @@ class Health:
         return not missing, body
 
 
-def probes(health: Health) -> dict[str, type[View]]:
-    """Path to view."""
+def probes(health: Health) -> tuple[Operation, ...]:
+    async def live(call: Call[NoQuery, None]) -> web.StreamResponse:
+        return json_answer({"status": "live", "role": health.role})
 
-    class Live(View):
-        """The process answers."""
+    async def ready(call: Call[NoQuery, None]) -> web.StreamResponse:
+        is_ready, body = health.report()
+        return json_answer(body, 200 if is_ready else 503)
 
-        async def get(self, request: web.Request) -> web.Response:
-            return web.json_response({"status": "live", "role": health.role})
-
-    class Ready(View):
-        """The process owns what it should and has read its logs: 200, else 503 saying what is missing."""
-
-        async def get(self, request: web.Request) -> web.Response:
-            ready, body = health.report()
-            return web.Response(status=200 if ready else 503, body=orjson.dumps(body), content_type="application/json")
-
-    return {"/health/live": Live, "/health/ready": Ready}
+    return (
+        Operation(
+            method="get",
+            path="/health/live",
+            name="get_live_probe",
+            summary="Whether the process answers",
+            run=live,
+            answers=(Answer(200, "It does", json_of(Alive)),),
+            tag=TAG,
+            open=True,
+        ),
+        Operation(
+            method="get",
+            path="/health/ready",
+            name="get_ready_probe",
+            summary="Whether the process does its work",
+            run=ready,
+            answers=(
+                Answer(
+                    200,
+                    "It owns what it should and has read its logs",
+                    json_of(Readiness),
+                    examples={"ready": examples.READY},
+                ),
+                Answer(503, "It does not yet; `checks` tells what is missing", json_of(Readiness)),
+            ),
+            tag=TAG,
+            open=True,
+        ),
+    )

@@ -1,78 +1,87 @@
-"""``POST /historical/…``: a request, answered by what was decided, or by the rows themselves."""
+"""``POST /historical/…``: the short form of a request, for one asset, answered by what was decided, or by the rows
+themselves."""
 
 from __future__ import annotations
+
+from functools import partial
 
 from aiohttp import web
 
 from app.domain.request import Backtest
-from app.domain.status import told_state
-from app.errors import InvalidRequest
-from app.rows.formats import FORMATS, MEDIA_TYPES, Format
-from app.rows.selection import Selection, all_columns
-from app.web.data import coding_of, crowded, ended, gone, headers_of
+from app.domain.schema import Asset
+from app.domain.short_form import OptionRequest, StockRequest
+from app.web import examples
+from app.web.answers.backtests import BacktestSummary, Undecided
+from app.web.backtests import LOCATION, TO_BACKTEST, submit
+from app.web.bodies import read_backtest
+from app.web.data import ROWS, crowded
 from app.web.front import Front
-from app.web.negotiation import best_type, prefers
-from app.web.problems import problem
-from app.web.reading import Reading, Shelf
-from app.web.sending import Sending, Told
+from app.web.historical_rows import asked_form, check_form, rows_of
+from app.web.negotiation import prefers
+from app.web.operations import Answer, Body, Call, NoQuery, Operation, json_of
+from app.web.reading import Shelf
+from app.web.sending import Told
 
-JSON = "application/json"
-_ENDED = ("failed", "cancelled")
-#: What is sent when the head has gone and the rows of series of several kinds cannot stand in one table.
-_TABLES = ("csv", "arrow", "parquet")
-
-
-def asked_form(request: web.Request) -> Format | None:
-    """The form in which a POST wants the rows themselves; None when it is content with what was decided."""
-    if prefers(request.headers.getall("Prefer", []), "respond-async"):
-        return None
-    best = best_type(request.headers.get("Accept"), [JSON, *MEDIA_TYPES.values()])
-    return next((form for form in FORMATS if MEDIA_TYPES[form] == best), None)
+_EXAMPLES = {"stock": examples.STOCK, "option": examples.OPTION}
+_MODELS = {"stock": StockRequest, "option": OptionRequest}
 
 
-def check_form(backtest: Backtest, form: Format) -> None:
-    """Raise ``InvalidRequest`` when the series of a request do not fit into one answer of this form."""
-    kinds = sorted({entry.record.name for entry in backtest.series})
-    if form in _TABLES and len(kinds) > 1:
-        raise InvalidRequest.of(
-            "series",
-            f"{' and '.join(kinds)} have other columns and do not fit into one answer of {MEDIA_TYPES[form]}; ask for "
-            f"{MEDIA_TYPES['ndjson']}, or read each series from GET /backtests/{backtest.backtest_id}/data",
-        )
+def historical(front: Front, shelf: Shelf, sent: Told) -> tuple[Operation, ...]:
+    return _ask(front, shelf, sent, "stock"), _ask(front, shelf, sent, "option")
 
 
-async def rows_of(
-    front: Front, shelf: Shelf, told: Told, request: web.Request, backtest: Backtest, form: Format
+def _ask(front: Front, shelf: Shelf, sent: Told, asset: Asset) -> Operation:
+    async def run(call: Call[NoQuery, Backtest]) -> web.StreamResponse:
+        return await _answer(front, shelf, sent, call.request, call.body)
+
+    return Operation(
+        method="post",
+        path=f"/historical/{asset}",
+        name=f"ask_historical_{asset}",
+        summary=f"Ask for historical series of {asset}s",
+        run=run,
+        answers=(
+            Answer(
+                200,
+                "The rows of all series, one after the other, as they are committed; where `Accept` names a form",
+                ROWS,
+                headers=LOCATION,
+            ),
+            Answer(
+                202,
+                "It is taken; the backtest as it stands",
+                json_of(BacktestSummary | Undecided),
+                headers=LOCATION,
+                at_times={"Preference-Applied": "`respond-async`, where that was preferred."},
+                links=TO_BACKTEST,
+                examples={"taken": examples.TAKEN},
+            ),
+        ),
+        description=(
+            "With a form of rows in `Accept` (and no `Prefer: respond-async`) the answer is the rows. One that ends "
+            "properly is whole; when a series fails it is cut off without the closing chunk. The backtest goes on when "
+            "who asked goes away."
+        ),
+        tag="backtests",
+        body=Body(partial(read_backtest, asset=asset), (_MODELS[asset],), _EXAMPLES[asset]),
+        problems=(400, 406, 409, 413, 422),
+    )
+
+
+async def _answer(
+    front: Front, shelf: Shelf, sent: Told, request: web.Request, backtest: Backtest
 ) -> web.StreamResponse:
-    """The rows of all series of a backtest that was accepted, one series after the other, as they are committed. That
-    the client goes away does not end the backtest."""
-    record = front.index.backtest(backtest.backtest_id)
-    if record is None:
-        return problem(404, f"backtest {backtest.backtest_id!r} was deleted meanwhile; ask again")
-    for name, _ in backtest.members():
-        found = front.index.checkpoint(name.topic, record.run)
-        state = told_state(record, found)
-        if state in _ENDED:
-            return ended(record, name.topic, state, found)
-    coding = coding_of(request, form)
-    if coding is None:
-        return problem(406, "the rows can be had as they are, or packed with zstd or gzip")
-    if shelf.full:
-        return crowded(shelf)
-    headers = headers_of(form, coding) | {"Location": f"/backtests/{backtest.backtest_id}"}
-    members = [name for name, _ in backtest.members()]
-    whole = {name.topic: Selection(all_columns(name.record)) for name in members}
-    sending = Sending(
-        shelf, told, request, headers, form, coding, whole[members[0].topic], {"backtest_id": backtest.backtest_id}
-    )
-    return await sending.send(
-        [
-            (
-                name,
-                lambda name=name: Reading(  # type: ignore[misc]
-                    shelf, record, name, whole[name.topic], follow=True, gone=lambda: gone(request)
-                ),
-            )
-            for name in members
-        ]
-    )
+    """Publish a request and answer with its rows, or with what was decided; also when it is not decided yet."""
+    form = asked_form(request)
+    if form is not None:
+        check_form(backtest, form)
+        if shelf.full:
+            return crowded(shelf)
+    answer = await submit(front, backtest)
+    if form is None:
+        if answer.status == 202 and prefers(request.headers.getall("Prefer", []), "respond-async"):
+            answer.headers["Preference-Applied"] = "respond-async"
+        return answer
+    if answer.status != 202 or front.index.backtest(backtest.backtest_id) is None:
+        return answer
+    return await rows_of(front, shelf, sent, request, backtest, form)

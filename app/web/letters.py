@@ -7,12 +7,14 @@ import time
 from typing import Any
 
 from aiohttp import web
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from app.domain.dead_letters import DeadLetter
 from app.domain.receipt import iso
 from app.kafka import dead_letters as queue
 from app.settings import Settings
+from app.web.answers.parts import Told
+from app.web.answers.platform import FieldError
 from app.web.bodies import json_answer
 from app.web.operations import Answer, Call, Operation, Query, json_of
 
@@ -25,7 +27,7 @@ class LettersQuery(Query):
     limit: int = Field(50, ge=1, le=_MOST, description="How many, the latest.", examples=[20])
 
 
-class Letter(BaseModel):
+class Letter(Told):
     """A dead letter; of its value only how long it was."""
 
     offset: int = Field(description="Its offset in `requests.dlq`; `dlq show OFFSET` shows all of it.")
@@ -33,13 +35,15 @@ class Letter(BaseModel):
     source: str = Field(description="Where the message lies: topic@offset.", examples=["requests@17"])
     source_time: str = Field(description="When the message was published, ISO 8601, UTC.")
     reason: str = Field(description="Why it was not taken.")
-    errors: list[dict[str, Any]] = Field(description="The fields at fault, as in a 422.")
+    errors: list[FieldError] = Field(description="The fields at fault, as in a 422.")
     bytes: int | None = Field(description="Length of the message's value; null for none.")
     truncated: bool = Field(description="Whether a part of it is only at its source.")
     resubmitted: bool = Field(description="Whether it has been submitted again.")
 
 
-class Letters(BaseModel):
+class Letters(Told):
+    """Dead letters, the newest first."""
+
     letters: list[Letter]
 
 

@@ -10,20 +10,30 @@ from typing import Any
 
 import orjson
 from aiohttp import web
-from faust.web import View
 
 from app.domain.contract_filter import ContractFilter
 from app.domain.listed import unlisted
 from app.domain.listing import Need
 from app.domain.live import Subscription
-from app.domain.live_request import SUBSCRIBE, UNSUBSCRIBE, LiveRequest, parse_subscribe, to_write
+from app.domain.live_request import (
+    SUBSCRIBE,
+    UNSUBSCRIBE,
+    LiveRequest,
+    OptionSubscription,
+    StockSubscription,
+    parse_subscribe,
+    to_write,
+)
 from app.domain.schema import Asset
 from app.domain.series import SeriesName
 from app.errors import InvalidRequest, PlatformError
 from app.provider import Provider
+from app.web import examples
+from app.web.answers import live as told
 from app.web.asking import Askers
 from app.web.bodies import json_answer, read_json
 from app.web.front import Front
+from app.web.operations import Answer, Body, Call, NoQuery, Operation, json_of
 from app.web.problems import problem
 
 logger = logging.getLogger(__name__)
@@ -31,62 +41,114 @@ logger = logging.getLogger(__name__)
 #: Expirations whose strikes are looked up, and seconds that the provider is waited for.
 MOST_EXPIRATIONS, LISTINGS_WAIT = 20, 2.0
 _AT_ONCE = 2
+TAG = "live"
+_TOPIC = {"topic": "A live topic, such as `stock-aapl-trade-live`."}
+_EXAMPLES = {"stock": examples.LIVE_STOCK, "option": examples.LIVE_OPTION}
+_MODELS = {"stock": StockSubscription, "option": OptionSubscription}
 
 
-def live_routes(front: Front) -> dict[str, type[View]]:
-    """Path to view."""
-    return {
-        "/live/stock": _subscribe(front, "stock"),
-        "/live/option": _subscribe(front, "option"),
-        "/live": _all(front),
-        "/live/{topic}": _one(front),
-    }
+def live(front: Front) -> tuple[Operation, ...]:
+    return _subscribe(front, "stock"), _subscribe(front, "option"), _all(front), _one(front), _end(front)
 
 
-def _subscribe(front: Front, asset: Asset) -> type[View]:
+def _subscribe(front: Front, asset: Asset) -> Operation:
     listed = Listed(front.provider)
 
-    class Subscribe(View):
-        """Subscribe to live series of one asset."""
+    async def read(request: web.Request) -> LiveRequest:
+        body = await read_json(request)
+        asked = parse_subscribe(body, asset=asset)
+        if asset == "option":
+            await listed.check(asked, body.get("contracts"))
+        return asked
 
-        async def post(self, request: web.Request) -> web.Response:
-            body = await read_json(request)
-            asked = parse_subscribe(body, asset=asset)
-            if asset == "option":
-                await listed.check(asked, body.get("contracts"))
-            return await subscribe(front, asked)
+    async def run(call: Call[NoQuery, LiveRequest]) -> web.StreamResponse:
+        return await subscribe(front, call.body)
 
-    return Subscribe
+    return Operation(
+        method="post",
+        path=f"/live/{asset}",
+        name=f"subscribe_{asset}",
+        summary=f"Subscribe to live series of {asset}s",
+        run=run,
+        answers=(
+            Answer(
+                202,
+                "It is taken; an entry for each series",
+                json_of(told.Subscribed),
+                examples={"one": {"series": [examples.LIVE_TOPIC]}},
+            ),
+        ),
+        tag=TAG,
+        description="A subscription is shared and stands until somebody ends it; asked for again it is the same.",
+        body=Body(read, (_MODELS[asset],), _EXAMPLES[asset]),
+        problems=(400, 409, 413, 422),
+    )
 
 
-def _all(front: Front) -> type[View]:
-    class AllLive(View):
-        """All live topics that are subscribed to."""
+def _all(front: Front) -> Operation:
+    async def run(call: Call[NoQuery, None]) -> web.StreamResponse:
+        standing = front.live.subscriptions()
+        return json_answer(await _told(front, [standing[topic] for topic in sorted(standing)]))
 
-        async def get(self, request: web.Request) -> web.Response:
-            standing = front.live.subscriptions()
-            return json_answer(await _told(front, [standing[topic] for topic in sorted(standing)]))
+    return Operation(
+        method="get",
+        path="/live",
+        name="list_live",
+        summary="All live topics that are subscribed to",
+        run=run,
+        answers=(
+            Answer(
+                200,
+                "Each as it stands, by topic",
+                json_of(list[told.LiveTopic]),
+                examples={"one": [examples.LIVE_TOPIC]},
+            ),
+        ),
+        tag=TAG,
+    )
 
-    return AllLive
+
+def _one(front: Front) -> Operation:
+    async def run(call: Call[NoQuery, None]) -> web.StreamResponse:
+        topic = call.path["topic"]
+        one = front.live.subscription(topic)
+        return _unknown(topic) if one is None else json_answer(front.live_status(one))
+
+    return Operation(
+        method="get",
+        path="/live/{topic}",
+        name="get_live",
+        summary="One live topic",
+        run=run,
+        answers=(Answer(200, "As it stands", json_of(told.LiveTopic), examples={"trades": examples.LIVE_TOPIC}),),
+        tag=TAG,
+        problems=(404,),
+        path_docs=_TOPIC,
+    )
 
 
-def _one(front: Front) -> type[View]:
-    class OneLive(View):
-        """One live topic."""
+def _end(front: Front) -> Operation:
+    async def run(call: Call[NoQuery, None]) -> web.StreamResponse:
+        topic = call.path["topic"]
+        if front.live.subscription(topic) is None:
+            return _unknown(topic)
+        offset = await front.publish(topic.encode(), orjson.dumps({UNSUBSCRIBE: topic}))
+        # Whoever else ends it at the same time, it has ended once this is decided.
+        ended = await front.decided(offset)
+        return json_answer({"topic": topic, "state": "ended" if ended else "ending"}, 202)
 
-        async def get(self, request: web.Request, topic: str) -> web.Response:
-            one = front.live.subscription(topic)
-            return _unknown(topic) if one is None else json_answer(front.live_status(one))
-
-        async def delete(self, request: web.Request, topic: str) -> web.Response:
-            if front.live.subscription(topic) is None:
-                return _unknown(topic)
-            offset = await front.publish(topic.encode(), orjson.dumps({UNSUBSCRIBE: topic}))
-            # Whoever else ends it at the same time, it has ended once this is decided.
-            ended = await front.decided(offset)
-            return json_answer({"topic": topic, "state": "ended" if ended else "ending"}, 202)
-
-    return OneLive
+    return Operation(
+        method="delete",
+        path="/live/{topic}",
+        name="unsubscribe",
+        summary="End a subscription",
+        run=run,
+        answers=(Answer(202, "It has ended, or will as soon as somebody decides", json_of(told.Ended)),),
+        tag=TAG,
+        description="The topic keeps its rows.",
+        problems=(404,),
+        path_docs=_TOPIC,
+    )
 
 
 async def subscribe(front: Front, asked: LiveRequest) -> web.Response:

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping
 
 from aiohttp import web
-from faust.web import View
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.gc_collector import GCCollector
@@ -16,6 +15,7 @@ from prometheus_client.registry import Collector
 from app.settings import Role
 from app.tally import Kinds, Spread, Tally
 from app.web.metric_table import LIBRARY, Described, exported
+from app.web.operations import Answer, Call, NoQuery, Operation
 
 #: The classic text format, version and all, as every Prometheus understands it.
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -67,17 +67,25 @@ class Metrics(Collector):
         """All of them in Prometheus' text format."""
         return generate_latest(self._registry)
 
-    def view(self) -> type[View]:
-        scrape = self.text
 
-        class Scrape(View):
-            """All metrics in Prometheus' text format."""
+def scraping(metrics: Metrics) -> tuple[Operation, ...]:
+    async def run(call: Call[NoQuery, None]) -> web.StreamResponse:
+        # Some sources wait for a lock.
+        return web.Response(body=await asyncio.to_thread(metrics.text), headers={"Content-Type": CONTENT_TYPE})
 
-            async def get(self, request: web.Request) -> web.Response:
-                # Some sources wait for a lock.
-                return web.Response(body=await asyncio.to_thread(scrape), headers={"Content-Type": CONTENT_TYPE})
-
-        return Scrape
+    text = {"type": "string", "description": "Prometheus' text format, 0.0.4."}
+    answer = Answer(200, "All metrics of the process", {"text/plain": text})
+    return (
+        Operation(
+            method="get",
+            path="/metrics",
+            name="get_metrics",
+            summary="Metrics for Prometheus",
+            run=run,
+            answers=(answer,),
+            tag="platform",
+        ),
+    )
 
 
 def _family(one: Described, source: Source) -> Metric:

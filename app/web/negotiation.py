@@ -34,9 +34,9 @@ def best_encoding(header: str | None, offered: Sequence[str]) -> str | None:
     weights = _weights(header)
     other = weights.get("*")
     taken = {name: weights.get(name, other or 0.0) for name in offered}
-    best = max(offered, key=lambda name: taken[name])
+    best = max(offered, key=lambda name: taken[name], default=None)
     plain = weights.get("identity", other)
-    if taken[best] > 0 and taken[best] >= (plain or 0.0):
+    if best is not None and taken[best] > 0 and taken[best] >= (plain or 0.0):
         return best
     return None if plain == 0 else "identity"
 

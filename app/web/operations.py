@@ -5,18 +5,35 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Generic, Literal, TypeVar
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from aiohttp import web
 from faust.web import View
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic_core import PydanticCustomError
 
-from app.domain.fields import refused
+from app.domain.fields import names_of, refused
 from app.errors import InvalidRequest
 
 Method = Literal["get", "post", "delete"]
 Q = TypeVar("Q", bound="Query")
 B = TypeVar("B")
+_YES, _NO = ("true", "1", "yes"), ("false", "0", "no")
+
+
+def _flag(given: object) -> object:
+    if isinstance(given, str):
+        if given.lower() in _YES:
+            return True
+        if given.lower() in _NO:
+            return False
+        raise PydanticCustomError("flag", "{given} is neither true nor false", {"given": repr(given), "allowed": _BOTH})
+    return given
+
+
+_BOTH = ("true", "false")
+#: A yes or no of a query.
+Flag = Annotated[bool, BeforeValidator(_flag)]
 
 
 class Query(BaseModel):
@@ -31,23 +48,28 @@ class NoQuery(Query):
 
 @dataclass(frozen=True)
 class Body(Generic[B]):
-    """A request's body: how it is read and checked, and the model that describes it. ``read`` raises what becomes a
-    400, 413 or 422. ``examples`` are bodies that are taken as they are, by name."""
+    """A request's body: how it is read and checked, and what describes it, several models where it has several forms.
+    ``read`` raises what becomes a 400, 413 or 422. ``examples`` are bodies that are taken as they are, by name."""
 
     read: Callable[[web.Request], Awaitable[B]]
-    model: type[BaseModel]
+    models: tuple[type[BaseModel], ...]
     examples: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What may be answered: a status and what it means; ``content`` maps media types to what their bodies are, a
-    model, a JSON schema, or None for bytes; no content where nothing is sent."""
+    """What may be answered: a status and what it means. ``content`` maps media types to what their bodies are, a
+    model, a type that pydantic knows, a JSON schema, or None for bytes; no content where nothing is sent. ``headers``
+    tell what each means, ``at_times`` of those that may be left out. ``links`` are operations to go on with, by name:
+    where in the answer their path's part is. ``examples`` are JSON bodies, by name."""
 
     status: int
     meaning: str
     content: Mapping[str, Any] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
+    at_times: Mapping[str, str] = field(default_factory=dict)
+    links: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    examples: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -62,9 +84,11 @@ class Call(Generic[Q, B]):
 
 @dataclass(frozen=True)
 class Operation:
-    """A method of a path. ``problems`` are the statuses that it may refuse with, each as a problem document; those that
-    any operation may (401, 403, 429, 500, 503) need not be named. ``name`` is unique; ``path_docs`` tell what the
-    parts of the path are."""
+    """A method of a path. ``name`` is unique. ``problems`` are the statuses that it may refuse with, each as a problem
+    document; those that any operation may (401, 403, 422, 429, 500, 503) need not be named. ``path_docs`` tell what the
+    parts of the path are, ``header_docs`` what the headers do that a request may have beside the usual ones. ``open``:
+    wants no token even where tokens are asked for. ``hidden``: is not described, because it is a part of a page.
+    """
 
     method: Method
     path: str
@@ -78,11 +102,23 @@ class Operation:
     body: Body[Any] | None = None
     problems: tuple[int, ...] = ()
     path_docs: Mapping[str, str] = field(default_factory=dict)
+    header_docs: Mapping[str, str] = field(default_factory=dict)
+    open: bool = False
+    hidden: bool = False
 
 
 def json_of(what: Any) -> dict[str, Any]:
     """The content of an answer that is JSON."""
     return {"application/json": what}
+
+
+class Declared(View):
+    """A path whose methods are those that are declared for it."""
+
+    def get_methods(self) -> set[str]:
+        """Faust would have every path take HEAD, and fail where there is nothing to get."""
+        declared = {name.upper() for name in vars(type(self)) if name in self.methods}
+        return declared | ({"HEAD"} if "GET" in declared else set())
 
 
 def views_of(operations: Iterable[Operation]) -> dict[str, type[View]]:
@@ -93,10 +129,7 @@ def views_of(operations: Iterable[Operation]) -> dict[str, type[View]]:
         if operation.method in methods:
             raise ValueError(f"{operation.method} {operation.path} is declared twice")
         methods[operation.method] = _method(operation)
-        if operation.method == "get":
-            # What is told to GET, without the body.
-            methods["head"] = methods["get"]
-    return {path: type("Declared", (View,), methods) for path, methods in by_path.items()}
+    return {path: type("Path", (Declared,), methods) for path, methods in by_path.items()}
 
 
 def _method(operation: Operation) -> Callable[..., Awaitable[web.StreamResponse]]:
@@ -116,9 +149,7 @@ def read_query(request: web.Request, model: type[Q]) -> Q:
     """
     given: dict[str, Any] = {}
     problems = []
-    for name in request.query:
-        if name in given:
-            continue
+    for name in dict.fromkeys(request.query):
         values = request.query.getall(name)
         if is_list(model, name):
             given[name] = [part for value in values for part in value.split(",") if part]
@@ -131,10 +162,10 @@ def read_query(request: web.Request, model: type[Q]) -> Q:
     try:
         return model.model_validate(given)
     except ValidationError as error:
-        raise refused(error, model.model_fields, what="parameter") from None
+        raise refused(error, names_of(model), what="parameter") from None
 
 
 def is_list(model: type[BaseModel], name: str) -> bool:
     """Whether a parameter holds several values."""
-    field_info = model.model_fields.get(name)
-    return field_info is not None and "list[" in str(field_info.annotation)
+    found = next((one for known, one in model.model_fields.items() if name == (one.alias or known)), None)
+    return found is not None and "list[" in str(found.annotation)

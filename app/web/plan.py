@@ -10,16 +10,21 @@ from concurrent.futures import Future
 from dataclasses import replace
 
 from aiohttp import web
-from faust.web import View
 
+from app.domain.checking import BacktestRequest
 from app.domain.estimate import Answers, Ask, asks, estimate
 from app.domain.handover import history_end
 from app.domain.listing import Listing, Need
+from app.domain.request import Backtest
 from app.domain.series import SeriesName
+from app.domain.short_form import OptionRequest, StockRequest
 from app.errors import PlatformError
 from app.provider import Provider
+from app.web import examples
+from app.web.answers.plans import Plan
 from app.web.asking import Askers
 from app.web.bodies import json_answer, read_backtest
+from app.web.operations import Answer, Body, Call, NoQuery, Operation, json_of
 
 logger = logging.getLogger(__name__)
 
@@ -66,27 +71,38 @@ class Listings:
         return self._askers.begin(lambda: self._provider.list(series, need))
 
 
-def plan_view(provider: Provider, slots: int) -> type[View]:
-    """The view; ``slots`` are the requests that the provider's account may have running at once."""
+def plan(provider: Provider, slots: int) -> tuple[Operation, ...]:
+    """``slots`` are the requests that the provider's account may have running at once."""
     listings = Listings(provider)
 
-    class Plan(View):
-        """Tell what a request would do; nothing is published and no topic is made."""
+    async def run(call: Call[NoQuery, Backtest]) -> web.StreamResponse:
+        # What is not over yet comes live and asks the provider for nothing.
+        now = dt.datetime.now(dt.UTC)
+        backtest = replace(call.body, end=max(history_end(call.body, entry, now) for entry in call.body.series))
+        refusals = {
+            name: why for name, _ in backtest.members() if (why := provider.refuses(name, backtest.start)) is not None
+        }
+        # Years of a large request take seconds: other views are served meanwhile.
+        wanted = await asyncio.to_thread(asks, backtest, provider.limits, refusals)
+        answers = await listings.ask(wanted)
+        made = await asyncio.to_thread(estimate, backtest, provider.limits, slots, refusals, answers)
+        return json_answer(await asyncio.to_thread(made.as_json))
 
-        async def post(self, request: web.Request) -> web.Response:
-            backtest = await read_backtest(request)
-            # What is not over yet comes live and asks the provider for nothing.
-            now = dt.datetime.now(dt.UTC)
-            backtest = replace(backtest, end=max(history_end(backtest, entry, now) for entry in backtest.series))
-            refusals = {
-                name: why
-                for name, _ in backtest.members()
-                if (why := provider.refuses(name, backtest.start)) is not None
-            }
-            # Years of a large request take seconds: other views are served meanwhile.
-            wanted = await asyncio.to_thread(asks, backtest, provider.limits, refusals)
-            answers = await listings.ask(wanted)
-            made = await asyncio.to_thread(estimate, backtest, provider.limits, slots, refusals, answers)
-            return json_answer(await asyncio.to_thread(made.as_json))
-
-    return Plan
+    return (
+        Operation(
+            method="post",
+            path="/plan",
+            name="plan_backtest",
+            summary="What a backtest would do, without doing it",
+            run=run,
+            answers=(
+                Answer(200, "The estimate, series by series", json_of(Plan), examples={"of bars": examples.PLAN}),
+            ),
+            tag="backtests",
+            description="Nothing is published and no topic is made.",
+            body=Body(
+                read_backtest, (BacktestRequest, StockRequest, OptionRequest), {**examples.BACKTEST, **examples.OPTION}
+            ),
+            problems=(400, 413, 422),
+        ),
+    )

@@ -6,6 +6,7 @@ A reader that is slow holds no consumer and no thread, and gives its place to ot
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from confluent_kafka import Message
 from app.domain.records import BacktestRecord, Checkpoint
 from app.domain.series import SeriesName
 from app.domain.status import told_state
-from app.errors import PlatformError
+from app.errors import Torn
 from app.kafka.index import Index
 from app.kafka.pages import PAGE, Pages
 from app.kafka.topics import Topics
@@ -34,14 +35,7 @@ READERS, ENCODERS = 4, 2
 OPEN_PER_PLACE = 16
 _ENDED = ("failed", "cancelled")
 _LOOK_EVERY = 1.0
-
-
-class Torn(PlatformError):
-    """An answer that has begun cannot be finished: the series has failed, was cancelled, deleted or made anew."""
-
-
-class Crowded(PlatformError):
-    """As many answers are being read as may be."""
+_STOPPING = "the process is to end"
 
 
 @dataclass
@@ -76,14 +70,22 @@ class Shelf:
         self._free.release()
 
     def read(self, call: Callable[[], T]) -> Awaitable[T]:
-        return asyncio.get_running_loop().run_in_executor(self.readers, call)
+        return _in(self.readers, call)
 
     def encode(self, call: Callable[[], T]) -> Awaitable[T]:
-        return asyncio.get_running_loop().run_in_executor(self.encoders, call)
+        return _in(self.encoders, call)
 
     def close(self) -> None:
         self.readers.shutdown(wait=False, cancel_futures=True)
         self.encoders.shutdown(wait=False, cancel_futures=True)
+
+
+def _in(pool: ThreadPoolExecutor, call: Callable[[], T]) -> Awaitable[T]:
+    try:
+        return asyncio.get_running_loop().run_in_executor(pool, call)
+    except RuntimeError:
+        # The pool takes no more work.
+        raise Torn(_STOPPING) from None
 
 
 class Reading:
@@ -162,7 +164,9 @@ class Reading:
     def close(self) -> None:
         """Free everything, at once or as soon as a thread that reads is back."""
         if self._pages is not None:
-            self._shelf.readers.submit(self._pages.close)
+            # Where the pool takes no more work the process ends.
+            with contextlib.suppress(RuntimeError):
+                self._shelf.readers.submit(self._pages.close)
         if self._ahead is not None:
             self._ahead.add_done_callback(_ignore)
         self._leave()
@@ -178,7 +182,7 @@ class Reading:
     def _look(self) -> None:
         """See what has become of the series. Raises ``Torn``."""
         if self._shelf.stopping():
-            raise Torn("the process is to end")
+            raise Torn(_STOPPING)
         index = self._shelf.index
         record = index.backtest(self._record.backtest_id)
         if record is None or record.run != self._record.run:
@@ -234,9 +238,7 @@ class Reading:
             raise Torn(f"{self._topic} was deleted or made anew by somebody else")
         after, begin = self._selection.after, self._selection.begin
         low = target.first_offset if after is None else max(target.first_offset, after + 1)
-        if low >= target.next_offset:
-            low = target.next_offset
-        elif begin is not None:
+        if begin is not None and low < target.next_offset:
             low = pages.first_not_before(begin // 1000, low, target.next_offset)
         pages.go(low)
 

@@ -11,17 +11,19 @@ from aiohttp import HttpVersion11, web
 from confluent_kafka import Message
 
 from app.domain.series import SeriesName
-from app.errors import PlatformError
+from app.errors import PlatformError, Torn
 from app.rows.formats import FORMATS, Encoder, Format, encoder
 from app.rows.parts import Picker
 from app.rows.selection import Selection
 from app.tally import Tally
 from app.web.packing import Coding, packer
-from app.web.reading import STALL, Reading, Shelf, Torn
+from app.web.reading import STALL, Reading, Shelf
 
 logger = logging.getLogger(__name__)
 
 Open = Callable[[], Reading]
+#: Bytes that are written at once.
+_SLICE = 262_144
 
 
 class Told:
@@ -44,8 +46,8 @@ class Sending:
         headers: Mapping[str, str],
         form: Format,
         coding: Coding,
-        selection: Selection,
         about: Mapping[str, str],
+        limit: int | None = None,
     ) -> None:
         """``about`` is put into the schema of formats that have one."""
         self._shelf = shelf
@@ -53,19 +55,18 @@ class Sending:
         self._request = request
         self._response = web.StreamResponse(headers=headers)
         self._form = form
-        self._selection = selection
         self._about = about
         self._packer = packer(coding)
-        self._left = selection.limit
+        self._left = limit
 
-    async def send(self, series: Sequence[tuple[SeriesName, Open]]) -> web.StreamResponse:
+    async def send(self, series: Sequence[tuple[SeriesName, Selection, Open]]) -> web.StreamResponse:
         """Send the rows of these series, each opened when its turn comes. What goes wrong before the first byte is
         raised; after it the connection is closed."""
         encode: Encoder | None = None
         self._shelf.open += 1
         try:
-            for name, opened in series:
-                encode = await self._series(name, opened, encode)
+            for name, selection, opened in series:
+                encode = await self._series(name, selection, opened, encode)
                 if self._left == 0:
                     break
             assert encode is not None
@@ -89,17 +90,20 @@ class Sending:
             self._shelf.open -= 1
         return self._response
 
-    async def _series(self, name: SeriesName, opened: Open, encode: Encoder | None) -> Encoder:
+    async def _series(self, name: SeriesName, selection: Selection, opened: Open, encode: Encoder | None) -> Encoder:
         reading = opened()
         try:
-            picker = Picker(name, self._selection, self._shelf.bodies, self._left)
+            picker = Picker(name, selection, self._shelf.bodies, self._left)
             # What is there already is read before the head goes out, so that a fault can still be told in words.
             waits = reading.target is None or reading.target.rows == 0
             messages = None if waits else await reading.next()
             if encode is None:
-                encode = encoder(self._form, name.record, self._selection.columns, self._about)
+                encode = encoder(self._form, name.record, selection.columns, self._about)
                 await self._response.prepare(self._request)
                 await self._write(self._packer.pack(encode.begin()), reading)
+            elif self._form == "ndjson":
+                # Lines that each say what they are: another series may have other columns.
+                encode = encoder(self._form, name.record, selection.columns, self._about)
             if waits:
                 messages = await reading.next()
             while messages is not None:
@@ -138,7 +142,10 @@ class Sending:
             raise
 
     async def _write_all(self, piece: bytes) -> None:
-        await self._response.write(piece)
+        # In slices: each is copied once or twice more on its way, and of a reader that stalls only one is.
+        whole = memoryview(piece)
+        for at in range(0, len(piece), _SLICE):
+            await self._response.write(whole[at : at + _SLICE])
 
     def _cut(self) -> None:
         """Close the connection without the chunk that would end the answer; what was sent arrives."""

@@ -82,6 +82,11 @@ class Snapshots:
 def snapshot_of(body: dict[str, Any]) -> Snapshot:
     """The snapshot that a status makes."""
     brief = {name: value for name, value in body.items() if name != "series"}
+    return Snapshot(body["state"], name_of(body), orjson.dumps(body), orjson.dumps(brief))
+
+
+def name_of(body: dict[str, Any]) -> str:
+    """What names a status: the same for the same, whoever computes it; the estimate changes by itself and is left
+    out."""
     lasting = {**body, "progress": {**body["progress"], "eta_seconds": None}}
-    name = hashlib.sha256(orjson.dumps(lasting)).hexdigest()[:16]
-    return Snapshot(body["state"], name, orjson.dumps(body), orjson.dumps(brief))
+    return hashlib.sha256(orjson.dumps(lasting)).hexdigest()[:16]

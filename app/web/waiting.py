@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable
 
 from app.web.front import Front
@@ -10,6 +11,16 @@ from app.web.snapshots import Snapshot
 
 #: Seconds that may be waited for at the most, and between two looks at whether the process is to end.
 LONGEST, _STOP_LOOK = 60.0, 1.0
+
+
+_NAME = re.compile(r'(?:W/)?"([0-9a-f]{16})"')
+
+
+def known_name(if_none_match: str | None) -> str | None:
+    """The snapshot's name in an ``If-None-Match``; None where there is none of ours. Weak or strong are the same to it
+    (RFC 9110, 13.1.2)."""
+    found = _NAME.search(if_none_match or "")
+    return None if found is None else found[1]
 
 
 async def settled(

@@ -14,6 +14,7 @@ from aiohttp import web
 from app.domain.worker_report import WorkerReport, key_of
 from app.kafka.worker_index import WorkerIndex
 from app.settings import Role
+from app.web.answers.platform import WorkerStatus
 from app.web.bodies import json_answer
 from app.web.health import Health
 from app.web.metrics import Metrics
@@ -95,6 +96,6 @@ def worker_operations(index: WorkerIndex) -> tuple[Operation, ...]:
             summary="The processes of the platform, with how busy they are",
             description="Each tells of itself every two seconds; one that has been silent for fifteen is left out.",
             run=told,
-            answers=(Answer(200, "One entry for each process.", json_of(list)),),
+            answers=(Answer(200, "One entry for each process.", json_of(list[WorkerStatus])),),
         ),
     )

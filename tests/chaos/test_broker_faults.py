@@ -18,11 +18,11 @@ from typing import Any
 import fastavro
 import pytest
 from chance import FULL, Diary
-from confluent_kafka import Message, Producer
 from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
 from crew import Crew
 from harness import until
 from live import LiveMarket, market, moment
+from requests_topic import find_letter, publish
 from truth import answered, same, verify
 from watch import SMALL, rows_of, undisturbed
 from workers import PATIENCE
@@ -181,9 +181,9 @@ def test_without_the_registry_avro_is_a_dead_letter_and_json_is_served(crew: Cre
     pid = crew.registry.send(signal.SIGSTOP)
     try:
         assert http_status(f"{platform.registry}/subjects") == 0
-        offset = publish(crew, before)
+        offset = publish(platform, before)
         names = [platform.ask(**SMALL) for _ in range(3)]
-        letter = until("a dead letter", lambda: dead_letter(crew, offset), 60)
+        letter = until("a dead letter", lambda: find_letter(platform, offset), 60)
         assert letter.value() == before
         assert "registry" in dict(letter.headers())["reason"].decode()
         for one in names:
@@ -195,8 +195,8 @@ def test_without_the_registry_avro_is_a_dead_letter_and_json_is_served(crew: Cre
     name = f"avro-{diary.seed}-a"
 
     def taken() -> bool:
-        offset = publish(crew, before)
-        until("a decision", lambda: known(crew, name) or dead_letter(crew, offset), PATIENCE)
+        offset = publish(platform, before)
+        until("a decision", lambda: known(crew, name) or find_letter(platform, offset), PATIENCE)
         return known(crew, name)
 
     until("the dead letter to be taken", taken, PATIENCE)
@@ -222,21 +222,5 @@ def avro_message(crew: Crew, word: str) -> bytes:
     return b"\x00" + number.to_bytes(4, "big") + out.getvalue()
 
 
-def publish(crew: Crew, value: bytes) -> int:
-    """Put a message on ``requests`` as any producer might; its offset."""
-    offsets: list[int] = []
-    producer = Producer({"bootstrap.servers": crew.platform.kafka})
-    producer.produce("requests", value, on_delivery=lambda _, message: offsets.append(message.offset()))
-    assert producer.flush(30) == 0
-    return offsets[0]
-
-
 def known(crew: Crew, name: str) -> bool:
     return crew.platform.http.get(f"/backtests/{name}").status_code == 200
-
-
-def dead_letter(crew: Crew, offset: int) -> Message | None:
-    for message in crew.platform.messages("requests.dlq"):
-        if dict(message.headers())["source_offset"] == str(offset).encode():
-            return message
-    return None

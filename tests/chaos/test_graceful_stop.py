@@ -112,3 +112,59 @@ def half_sent(worker: Worker) -> closing[socket.socket]:
     connection = socket.create_connection(("127.0.0.1", worker.port))
     connection.sendall(b"POST /backtests HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{")
     return closing(connection)
+
+
+@pytest.mark.timeout(600)
+def test_a_coordinator_stops_while_rows_are_read_and_their_answers_have_no_proper_end(crew: Crew) -> None:
+    platform = crew.platform
+    whole = undisturbed(crew, WORK)
+    # The last day does not come for as long as this takes.
+    platform.simulator.set_faults([{"match": {"date": "2024-07-03"}, "fault": {"kind": "stall", "seconds": 30}}])
+    name = platform.ask(**WORK)
+    for worker in crew.of("coordinator"):
+        worker.ready()
+        topic = f"stock-aapl-ohlcv1s-historical-{name}"
+        following = Reader(worker, f"/backtests/{name}/data?series={topic}&follow=true")
+        stalled = Reader(worker, f"/backtests/{whole['backtest_id']}/data?series={whole['series'][0]['topic']}", 100)
+        until("both answers to begin", lambda f=following, s=stalled: f.begun and s.begun, 60)  # type: ignore[misc]
+        stop(crew, worker)
+        assert not following.ended_well()
+        assert not stalled.ended_well()
+    platform.simulator.set_faults([])
+    same(platform.finished(name, 300), whole)
+
+
+class Reader:
+    """Reads an answer to its end, or takes a few bytes and then none until it is asked how it ended."""
+
+    def __init__(self, worker: Worker, path: str, most: int | None = None) -> None:
+        self._connection = socket.create_connection(("127.0.0.1", worker.port), timeout=60)
+        if most is not None:
+            self._connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        self._connection.sendall(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{worker.port}\r\n\r\n".encode())
+        self._most = most
+        self._tail = b""
+        self._go_on = threading.Event()
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
+
+    @property
+    def begun(self) -> bool:
+        return bool(self._tail)
+
+    def ended_well(self) -> bool:
+        self._go_on.set()
+        self._thread.join(60)
+        assert not self._thread.is_alive(), "the answer did not end"
+        return self._tail.endswith(b"\r\n0\r\n\r\n")
+
+    def _read(self) -> None:
+        with self._connection:
+            if self._most is not None:
+                self._tail = self._connection.recv(self._most)
+                self._go_on.wait(120)
+            try:
+                while piece := self._connection.recv(65_536):
+                    self._tail = (self._tail + piece)[-1_000:]
+            except ConnectionResetError:
+                pass

@@ -39,6 +39,10 @@ def events(platform: Platform, backtest_id: str, last: str = "", **query: str) -
                 yield name, orjson.loads(line[6:])
 
 
+def series_states(platform: Platform, backtest_id: str) -> set[str]:
+    return {one["state"] for one in platform.http.get(f"/backtests/{backtest_id}").json()["series"]}
+
+
 def test_events_lead_to_the_final_state_and_end_there(platform: Platform) -> None:
     backtest_id = platform.ask(**GOOD)
 
@@ -131,3 +135,36 @@ def test_dead_letters_are_told_with_their_reason(platform: Platform) -> None:
     assert "JSON" in one["reason"]
     assert one["resubmitted"] is False
     assert one["source"].startswith("requests@")
+
+
+def test_a_poll_that_waits_is_answered_with_the_end(platform: Platform) -> None:
+    backtest_id = platform.ask(**GOOD)
+
+    body = platform.http.get(f"/backtests/{backtest_id}?wait=30").json()
+
+    assert body["state"] == "complete"
+    assert len(body["receipts"]) == 2
+
+
+def test_a_poll_that_knows_the_state_is_answered_when_it_changes(platform: Platform) -> None:
+    platform.simulator.set_faults([STALL])
+    backtest_id = platform.ask(**GOOD)
+    until("both series to run", lambda: series_states(platform, backtest_id) == {"running"})
+    before = platform.http.get(f"/backtests/{backtest_id}")
+    known = {"If-None-Match": before.headers["etag"]}
+
+    same = platform.http.get(f"/backtests/{backtest_id}", headers=known)
+    still = platform.http.get(f"/backtests/{backtest_id}?wait=0.3", headers=known)
+    assert platform.http.delete(f"/backtests/{backtest_id}").status_code == 202
+    changed = platform.http.get(f"/backtests/{backtest_id}?wait=30", headers=known)
+
+    assert [one.status_code for one in (same, still, changed)] == [304, 304, 200]
+    assert changed.headers["etag"] != before.headers["etag"]
+
+
+@pytest.mark.parametrize("wait", ["-1", "61", "long", "nan"])
+def test_a_wait_that_is_none_is_a_422(platform: Platform, wait: str) -> None:
+    response = platform.http.get(f"/backtests/nothing?wait={wait}")
+
+    assert response.status_code == 422
+    assert [error["field"] for error in response.json()["errors"]] == ["wait"]

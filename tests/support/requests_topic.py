@@ -29,13 +29,13 @@ def publish(
     return offsets[0]
 
 
+def find_letter(platform: Platform, offset: int) -> Message | None:
+    """The dead letter of the message at an offset of ``requests``, if it is there now."""
+    source = str(offset).encode()
+    letters = platform.messages("requests.dlq")
+    return next((one for one in letters if dict(one.headers())["source_offset"] == source), None)
+
+
 def dead_letter(platform: Platform, offset: int) -> Message:
     """The dead letter of the message at an offset of ``requests``."""
-
-    def find() -> Message | None:
-        for message in platform.messages("requests.dlq"):
-            if dict(message.headers())["source_offset"] == str(offset).encode():
-                return message
-        return None
-
-    return until(f"requests@{offset} in requests.dlq", find)
+    return until(f"requests@{offset} in requests.dlq", lambda: find_letter(platform, offset))

@@ -296,7 +296,8 @@ def test_a_message_that_says_nothing_that_can_be_done_is_rejected(message: Body,
 
 def test_a_record_never_outgrows_a_message() -> None:
     days = [str(dt.date(2025, 1, 1) + dt.timedelta(days=i)) for i in range(1000)]
-    log = [{"subscribe": option(expirations=days, strikes=[i + 1])} for i in range(90)]
+    strikes = list(range(10_000, 10_999))
+    log = [{"subscribe": option(expirations=days, strikes=[i + 1, *strikes])} for i in range(60)]
     decisions, standing = run(log)
 
     assert isinstance(decisions[0], Subscribed)

@@ -8,7 +8,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
-from app.web.headers import ALWAYS, add_headers, own_pages_only, same_host
+from app.web.headers import ALWAYS, add_headers, called_by_name, own_names, own_pages_only, same_host
 from app.web.problems import problems
 
 
@@ -33,7 +33,7 @@ async def work(_: web.Request) -> web.Response:
 
 
 def application() -> web.Application:
-    app = web.Application(middlewares=[problems, own_pages_only])
+    app = web.Application(middlewares=[problems, called_by_name(("localhost", "box", "here")), own_pages_only])
     app.router.add_get("/stream", stream)
     app.router.add_get("/page", page)
     app.router.add_get("/fault", fault)
@@ -122,3 +122,31 @@ def test_reading_is_left_to_the_browsers_own_rules() -> None:
 )
 def test_the_same_host_is_the_same_name_and_port(origin: str, host: str, same: bool) -> None:
     assert same_host(origin, host) is same
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("localhost:6066", 200),
+        ("127.0.0.1", 200),
+        ("[::1]:6066", 200),
+        ("192.168.1.7:80", 200),
+        ("BOX", 200),
+        ("", 200),
+        ("rebound.example:6066", 421),
+        ("localhost.rebound.example", 421),
+        ("[::1", 421),
+    ],
+)
+def test_a_server_answers_only_under_names_that_it_knows(host: str, status: int) -> None:
+    assert ask("/stream", Host=host)[0] == status
+
+
+@pytest.mark.parametrize("web_host", ["127.0.0.1", "::1", "localhost"])
+def test_who_listens_on_this_machine_alone_knows_what_it_is_called(web_host: str) -> None:
+    assert own_names(web_host, ("box",)) == ("localhost", "box")
+
+
+@pytest.mark.parametrize("web_host", ["0.0.0.0", "::", "10.0.0.5", "box"])
+def test_who_listens_for_others_answers_under_any_name(web_host: str) -> None:
+    assert own_names(web_host, ()) is None
