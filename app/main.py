@@ -52,13 +52,7 @@ from app.web import declared, measured
 from app.web.asked import Asked
 from app.web.auth import Tokens, bearer
 from app.web.changes import Changes
-<<<<<<< HEAD
-from app.web.dashboard import dashboard_operations
-from app.web.data import data_operations
-from app.web.events import event_operations
-=======
 from app.web.description import with_description
->>>>>>> main
 from app.web.front import Front
 from app.web.headers import add_headers, called_by_name, own_names, own_pages_only
 from app.web.health import Health
@@ -171,12 +165,8 @@ def create_app(settings: Settings, role: Role) -> RoleApp:
         },
         worker_redirect_stdouts=False,
     )
-<<<<<<< HEAD
     # Faust's own page at `/` cannot be switched off, and would come before ours.
     app.web.blueprints = BlueprintManager()
-    views = {**probes(health), "/metrics": metrics.view()}
-=======
->>>>>>> main
     terminal = _TerminalWatch(provider_of(settings, 1))
     health.terminal = terminal.state
     app.starters.append(terminal.start)
@@ -274,19 +264,7 @@ def _coordinator(
     app.stoppers.append((shelf.close,))
     sent = Told()
     measured.rows_sent(metrics, shelf, sent)
-<<<<<<< HEAD
-    front = Front(index, live, changes, publish, provider, settings.slots, places)
-    told = (
-        *data_operations(front, shelf, sent),
-        *worker_operations(workers),
-        *letter_operations(settings),
-        *event_operations(front, lambda: app.should_stop),
-        *dashboard_operations(),
-    )
-    return topic_routes(orphans) | routes(front, shelf, sent) | views_of(told)
-=======
     return declared.coordinator(front, settings, orphans, workers, shelf, sent, stopping)
->>>>>>> main
 
 
 def _history(

@@ -1,15 +1,20 @@
-"""The files of the dashboard, as they are sent: read once, each with its type and validator."""
+"""The files of the dashboard: which there are, and each as it is answered."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+from app.web.documents import Document
 
 FOLDER = Path(__file__).parent / "page"
 #: The page itself; its files lie below ``/page/``.
 INDEX, BELOW = "index.html", "/page/"
+#: Only what comes from here: no other host, nothing inline, in nobody's frame.
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
 _TYPES = {
     ".html": "text/html; charset=utf-8",
     ".css": "text/css; charset=utf-8",
@@ -18,25 +23,16 @@ _TYPES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class PageFile:
-    """A file: its bytes, its media type, and a strong validator."""
-
-    content: bytes
-    media_type: str
-    etag: str
-
-
-def read_files(folder: Path = FOLDER) -> dict[str, PageFile]:
-    """The files by name. Anything else than the kinds of file that a page has is left where it is."""
-    return {path.name: _read(path) for path in sorted(folder.iterdir()) if path.suffix in _TYPES}
+def read_files(folder: Path = FOLDER) -> dict[str, Document]:
+    """The files by the paths that they are asked for at. What is no kind of file that a page has is left where it is."""
+    return {
+        "/" if path.name == INDEX else BELOW + path.name: Document(
+            path.read_bytes(), _TYPES[path.suffix], headers={"Content-Security-Policy": POLICY}
+        )
+        for path in sorted(folder.iterdir())
+        if path.suffix in _TYPES
+    }
 
 
-def _read(path: Path) -> PageFile:
-    content = path.read_bytes()
-    return PageFile(content, _TYPES[path.suffix], hashlib.sha256(content).hexdigest()[:32])
-
-
-FILES: Mapping[str, PageFile] = read_files()
-#: Where each of them is; open to anybody, for they tell nothing of what the platform holds.
-PATHS: tuple[str, ...] = ("/", *(f"{BELOW}{name}" for name in FILES if name != INDEX))
+#: Open to anybody, for they tell nothing of what the platform holds.
+FILES: Mapping[str, Document] = read_files()

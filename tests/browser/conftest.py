@@ -9,13 +9,15 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 #: Where pictures of the page are kept.
 SHOTS = Path(os.environ.get("FDP_SCREENSHOTS") or Path(__file__).parents[2] / "build" / "screenshots")
-PHONE = {"width": 390, "height": 844}
 DESK = {"width": 1280, "height": 860}
+#: Milliseconds that something is waited for; a busy machine takes its time, and nothing is held to it.
+PATIENCE = 20_000
+expect.set_options(timeout=PATIENCE)
 
 
 def found() -> str | None:
@@ -52,7 +54,7 @@ class Tabs:
         options = {"viewport": DESK, "timezone_id": "Europe/Berlin", "reduced_motion": "reduce", **options}
         context = self._browser.new_context(**options)
         self._contexts.append(context.close)
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(PATIENCE)
         page = context.new_page()
         page.on("console", lambda line: self._said(line.type, line.text))
         page.on("pageerror", lambda error: self.complaints.append(str(error)))

@@ -13,8 +13,7 @@ from page_server import PageServer
 from playwright.sync_api import Page, expect
 
 from app.domain.schema import RECORDS
-from app.web.dashboard import POLICY
-from app.web.page_files import BELOW, FILES, INDEX, PATHS
+from app.web.page_files import BELOW, FILES, INDEX, POLICY
 
 TOKEN = "right-token-1"
 ODD = "<img src=x onerror=\"document.title='broken in'\">"
@@ -59,14 +58,14 @@ def live_topic() -> dict[str, Any]:
     }
     times = dict.fromkeys(("since", "until", "verified", "last"), "2024-07-02T14:00:00Z")
     return {
-        **{"topic": "stock-aapl-trade-live", "schema": "trade", "interval": None, "state": "live", "reason": None},
-        **{**times, "lag_ms": 12.0, "rows": 77, "late": 0, "outside": 0, "feed": "CONNECTED"},
-        **{"gaps": [{**gap, "reason": None}], "gaps_total": 1},
+        "topic": "stock-aapl-trade-live", "schema": "trade", "interval": None, "state": "live", "reason": None,
+        **times, "lag_ms": 12.0, "rows": 77, "late": 0, "outside": 0, "feed": "CONNECTED",
+        "gaps": [{**gap, "reason": None}], "gaps_total": 1,
     }
 
 
 def test_every_file_is_sent_with_a_validator_and_a_policy_of_its_own(server: PageServer) -> None:
-    for path in PATHS:
+    for path in FILES:
         first = httpx.get(server.url + path, trust_env=False)
         assert first.status_code == 200, path
         assert first.headers["content-security-policy"] == POLICY
@@ -83,16 +82,16 @@ def test_what_is_no_file_of_the_page_is_not_found(server: PageServer) -> None:
 
 
 def test_the_whole_page_is_below_300_kb_and_names_no_other_host() -> None:
-    assert sum(len(file.content) for file in FILES.values()) < 300_000
-    for name, file in FILES.items():
-        found = re.findall(rb"(?:https?:)?//[a-z0-9.-]+\.[a-z]{2,}", file.content)
-        assert [host for host in found if host != b"http://www.w3.org"] == [], name
-        assert b"innerHTML" not in file.content, name
+    assert sum(len(file.body) for file in FILES.values()) < 300_000
+    for path, file in FILES.items():
+        found = re.findall(rb"(?:https?:)?//[a-z0-9.-]+\.[a-z]{2,}", file.body)
+        assert [host for host in found if host != b"http://www.w3.org"] == [], path
+        assert b"innerHTML" not in file.body, path
 
 
 def test_the_files_are_open_and_nothing_else_is() -> None:
     with PageServer.started(TOKEN) as server:
-        for path in PATHS:
+        for path in FILES:
             assert httpx.get(server.url + path, trust_env=False).status_code == 200
         for path in ("/backtests", f"{BELOW}nothing.js", f"{BELOW}{INDEX}", BELOW):
             assert httpx.get(server.url + path, trust_env=False).status_code == 401
@@ -255,7 +254,8 @@ def test_the_colours_are_the_system_s_until_somebody_chooses(tabs: Any, server: 
     assert page.evaluate(paper) == light
 
 
-#: Of each text that is seen, its contrast with the first background behind it that is not transparent (WCAG 2.2, 1.4.3).
+#: Of each text that is seen, its contrast with what is behind it: the first background that lets nothing through
+#: (WCAG 2.2, 1.4.3).
 CONTRASTS = """() => {
   const numbers = (text) => text.match(/[\\d.]+/g).map(Number);
   const light = ([r, g, b]) => [r, g, b].map((c) => c / 255).map((c) => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)

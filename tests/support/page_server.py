@@ -1,4 +1,4 @@
-"""The dashboard on answers that a test chooses: its real files and the real check of tokens, and nothing behind them."""
+"""The dashboard on answers that a test chooses: its real files and the real check of tokens, nothing behind them."""
 
 from __future__ import annotations
 
