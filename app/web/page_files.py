@@ -24,7 +24,7 @@ _TYPES = {
 
 
 def read_files(folder: Path = FOLDER) -> dict[str, Document]:
-    """The files by the paths that they are asked for at. What is no kind of file that a page has is left where it is."""
+    """The files by the paths at which they are asked for; what is no kind of file that a page has is left out."""
     return {
         "/" if path.name == INDEX else BELOW + path.name: Document(
             path.read_bytes(), _TYPES[path.suffix], headers={"Content-Security-Policy": POLICY}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import random
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -86,7 +87,8 @@ def test_csv_is_read_the_same_wherever_it_is_cut(page: Page) -> None:
 
 
 def test_events_are_read_the_same_wherever_they_are_cut(page: Page) -> None:
-    text = 'retry: 1000\n\nid: 7\ndata: {"state":\ndata: "running"}\n\n: still here\n\nid: 8\r\nevent: last\r\ndata: {}\r\n\r\n'
+    text = 'retry: 1000\n\nid: 7\ndata: {"state":\ndata: "running"}\n\n: still here\n\n'
+    text += "id: 8\r\nevent: last\r\ndata: {}\r\n\r\n"
     expected = [
         {"event": "message", "data": '{"state":\n"running"}', "id": "7"},
         {"event": "last", "data": "{}", "id": "8"},
@@ -139,12 +141,24 @@ def test_what_a_form_offers_is_what_the_platform_takes(page: Page, asset: str) -
 
 
 def test_a_form_s_words_become_a_request_that_is_taken(page: Page) -> None:
-    values = {"backtest_id": "mine", "root": "SPXW", "schema": "quote", "interval": "1m", "start": "2024-07-01",
-              "end": "2024-07-02", "contracts.right": "call", "contracts.max_dte": "7", "contracts.strikes": "5000, 5005.5",
-              "contracts.expirations": "2024-07-05 2024-07-08", "start_time": "10:00", "retain_days": "30", "live": False}  # fmt: skip
+    values = {
+        "backtest_id": "mine",
+        "root": "SPXW",
+        "schema": "quote",
+        "interval": "1m",
+        "live": False,
+        "start": "2024-07-01",
+        "end": "2024-07-02",
+        "start_time": "10:00",
+        "retain_days": "30",
+        "contracts.right": "call",
+        "contracts.max_dte": "7",
+        "contracts.expirations": "2024-07-05 2024-07-08",
+    }
     body = run(page, "form_body.js", "return m.requestBody(a, 'option')", values)
     backtest = parse_request(expand_short_form(body), dt.datetime(2024, 8, 1, tzinfo=dt.UTC), short_form=True)
-    assert body["contracts"]["strikes"] == [5000, 5005.5]
+    assert body["contracts"] == {"right": "call", "max_dte": 7, "expirations": ["2024-07-05", "2024-07-08"]}
+    assert run(page, "form_body.js", "return a.map(m.numeric)", ["5000", "5005.5", "x"]) == [5000, 5005.5, "x"]
     assert backtest.series[0].start_time == dt.time(10)
     assert backtest.retain_days == 30
 
@@ -198,12 +212,12 @@ def test_labels_of_years_of_sessions_leave_each_other_room(page: Page) -> None:
         return [390, 1200].map((w) => axis.ticks(0, axis.length, w).map((t) => t.x / axis.length * w))"""
     for pixels in run(page, "session_axis.js", body, times):
         assert len(pixels) >= 4
-        assert all(b - a >= 60 for a, b in zip(pixels, pixels[1:], strict=False))
+        assert all(b - a >= 60 for a, b in pairwise(pixels))
 
 
 def test_round_values_are_named_between_the_least_and_the_greatest(page: Page) -> None:
-    body = "return [m.niceTicks(211.2, 224.9, 7), m.niceTicks(0.101, 0.109, 4), m.niceTicks(5, 5, 4), m.niceTicks(-1, 1, 2)]"
-    assert run(page, "scales.js", body) == [
+    asked = [[211.2, 224.9, 7], [0.101, 0.109, 4], [5, 5, 4], [-1, 1, 2]]
+    assert run(page, "scales.js", "return a.map((one) => m.niceTicks(...one))", asked) == [
         [212, 214, 216, 218, 220, 222, 224],
         [0.102, 0.104, 0.106, 0.108],
         [],
@@ -288,7 +302,8 @@ def test_what_can_be_drawn_is_what_has_numbers(page: Page) -> None:
 
 
 def test_views_are_found_by_their_address_and_back(page: Page) -> None:
-    body = "const r = m.parseHash(m.hashOf(['backtests', 'a/b?c', 'chart', 't'], { start: '2024-01-02', end: '' })); return [r.path, [...r.query]]"
+    body = """const route = m.parseHash(m.hashOf(["backtests", "a/b?c", "chart", "t"], { start: "2024-01-02" }));
+        return [route.path, [...route.query]]"""
     assert run(page, "router.js", body) == [["backtests", "a/b?c", "chart", "t"], [["start", "2024-01-02"]]]
 
 

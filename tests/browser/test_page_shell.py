@@ -58,9 +58,19 @@ def live_topic() -> dict[str, Any]:
     }
     times = dict.fromkeys(("since", "until", "verified", "last"), "2024-07-02T14:00:00Z")
     return {
-        "topic": "stock-aapl-trade-live", "schema": "trade", "interval": None, "state": "live", "reason": None,
-        **times, "lag_ms": 12.0, "rows": 77, "late": 0, "outside": 0, "feed": "CONNECTED",
-        "gaps": [{**gap, "reason": None}], "gaps_total": 1,
+        "topic": "stock-aapl-trade-live",
+        "schema": "trade",
+        "interval": None,
+        "state": "live",
+        "reason": None,
+        **times,
+        "lag_ms": 12.0,
+        "rows": 77,
+        "late": 0,
+        "outside": 0,
+        "feed": "CONNECTED",
+        "gaps": [{**gap, "reason": None}],
+        "gaps_total": 1,
     }
 
 
@@ -207,8 +217,9 @@ def test_every_field_has_a_label_and_every_table_headers(tabs: Any, server: Page
         page = tabs.open(f"{server.url}/{view}")
         expect(page.locator("h1")).to_be_visible()
         page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
-        unnamed = page.evaluate("""[...document.querySelectorAll("input, select, button, progress, canvas")].filter((one) =>
-            !(one.labels?.length || one.getAttribute("aria-label") || one.textContent.trim())).map((one) => one.outerHTML)""")
+        unnamed = page.evaluate("""[...document.querySelectorAll("input, select, button, progress, canvas")]
+            .filter((one) => !(one.labels?.length || one.getAttribute("aria-label") || one.textContent.trim()))
+            .map((one) => one.outerHTML)""")
         assert unnamed == [], view
         bare = page.evaluate("""[...document.querySelectorAll("table")].filter((one) =>
             !one.caption || !one.querySelector("thead th[scope=col]")).length""")
@@ -258,7 +269,8 @@ def test_the_colours_are_the_system_s_until_somebody_chooses(tabs: Any, server: 
 #: (WCAG 2.2, 1.4.3).
 CONTRASTS = """() => {
   const numbers = (text) => text.match(/[\\d.]+/g).map(Number);
-  const light = ([r, g, b]) => [r, g, b].map((c) => c / 255).map((c) => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)
+  const light = ([r, g, b]) => [r, g, b].map((c) => c / 255)
+    .map((c) => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)
     .reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
   const behind = (one) => {
     for (let at = one; at; at = at.parentElement) {
