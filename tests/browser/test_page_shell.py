@@ -139,6 +139,20 @@ def test_who_has_no_token_is_left_in_peace(tabs: Any) -> None:
         assert server.asked.count("/backtests") == before
 
 
+def test_another_token_can_be_entered_at_any_time(tabs: Any) -> None:
+    with PageServer.started(f"{TOKEN},other-token-2") as server:
+        page = tabs.open(server.url)
+        page.get_by_role("dialog").get_by_label("Token").fill(TOKEN)
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("dialog")).to_have_count(0)
+        page.get_by_role("button", name="Token").click()
+        expect(page.get_by_role("dialog").get_by_role("alert")).to_have_count(0)
+        page.get_by_role("dialog").get_by_label("Token").fill("other-token-2")
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("dialog")).to_have_count(0)
+        assert page.evaluate("sessionStorage.token") == "other-token-2"
+
+
 def test_nothing_is_asked_while_nobody_looks(tabs: Any, server: PageServer) -> None:
     page = tabs.open(server.url)
     expect(page.get_by_role("link", name="spring")).to_be_visible()

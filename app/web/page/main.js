@@ -11,8 +11,7 @@ import { platformView } from "./platform_view.js";
 import { poll } from "./poll.js";
 import { parseHash } from "./router.js";
 import { themeButton } from "./theme.js";
-import { token } from "./token.js";
-import { askForToken } from "./token_dialog.js";
+import { enterToken } from "./token_dialog.js";
 
 /**
  * A view fills `root`, and ends everything it began when `signal` aborts.
@@ -76,7 +75,7 @@ document.querySelector(".skip")?.addEventListener("click", (event) => {
 
 themeButton(/** @type {HTMLButtonElement} */ (document.getElementById("theme")));
 document.getElementById("token")?.addEventListener("click", async () => {
-  if (await askForToken(token())) show();
+  if (await enterToken()) show();
 });
 
 const readiness = /** @type {HTMLElement} */ (document.querySelector("#readiness .state"));

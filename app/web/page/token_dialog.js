@@ -14,7 +14,16 @@ let asking = null;
  */
 export function askForToken(refused) {
   if (token() !== refused) return Promise.resolve(true);
-  asking ??= dialog(refused ? "The platform does not accept the token that this tab had." : "").finally(() => {
+  return enterToken(refused ? "The platform does not accept the token that this tab had." : "");
+}
+
+/**
+ * Let the reader enter a token; whether one was accepted.
+ * @param {string} [said] what is wrong already
+ * @returns {Promise<boolean>}
+ */
+export function enterToken(said = "") {
+  asking ??= dialog(said).finally(() => {
     asking = null;
   });
   return asking;
