@@ -23,7 +23,7 @@ SAID = {
     "events.py": "complete",
     "live.py": "live, ",
     "options_chain.py": "CALL",
-    "plan.py": "12 requests",
+    "plan.py": "252 requests",
     "save_parquet.py": "stock-msft-ohlcv1m-historical-example-files.parquet",
     "submit_and_wait.py": "stock-aapl-ohlcv1m-historical-example-bars",
     "to_pandas.py": "2024-03-08",
