@@ -18,6 +18,7 @@ import faust
 from aiohttp.web import AppRunner
 from aiokafka.errors import KafkaError
 from faust.exceptions import ProducerSendError
+from faust.web.base import BlueprintManager
 
 from agents.live import live_agent
 from agents.requests import requests_agent
@@ -164,6 +165,8 @@ def create_app(settings: Settings, role: Role) -> RoleApp:
         },
         worker_redirect_stdouts=False,
     )
+    # Faust's own page at `/` cannot be switched off, and would come before ours.
+    app.web.blueprints = BlueprintManager()
     terminal = _TerminalWatch(provider_of(settings, 1))
     health.terminal = terminal.state
     app.starters.append(terminal.start)

@@ -15,12 +15,13 @@ from app.security.redaction import hide
 from app.security.tokens import read_tokens
 from app.settings import Settings
 from app.web.docs_page import ASSET_PATHS
+from app.web.page_files import FILES
 from app.web.problems import Handler, Middleware, problem
 
 logger = logging.getLogger(__name__)
 
-#: Open to anybody even where tokens are asked for: the probes, and the shells of the pages.
-OPEN_PATHS = ("/health/live", "/health/ready", "/", "/docs", *ASSET_PATHS)
+#: Open to anybody even where tokens are asked for: the probes, and the shells of the pages with their files.
+OPEN_PATHS = ("/health/live", "/health/ready", "/docs", *ASSET_PATHS, *FILES)
 #: Where a request keeps whose token it came with: the token's digest.
 CLIENT = web.RequestKey("client", bytes)
 #: Seconds between two looks at the file.

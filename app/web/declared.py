@@ -9,6 +9,7 @@ from app.coordinator.orphans import OrphanWatch
 from app.kafka.worker_index import WorkerIndex
 from app.settings import Settings
 from app.web.backtests import backtests
+from app.web.dashboard import dashboard_operations
 from app.web.data import data_operations
 from app.web.description import with_description
 from app.web.events import event_operations
@@ -52,6 +53,7 @@ def coordinator(
         *topics(orphans),
         *worker_operations(workers),
         *letter_operations(settings),
+        *dashboard_operations(),
     )
 
 

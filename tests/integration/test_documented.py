@@ -10,6 +10,7 @@ import pytest
 from documented import Call, calls, json_of
 from harness import Platform
 from pydantic import TypeAdapter
+from tidy import emptied
 
 from app.domain import sessions
 from app.web import examples
@@ -28,22 +29,22 @@ SUBSCRIPTIONS = [
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _spring(platform: Platform) -> Iterator[None]:
-    """The backtest that the docs speak of, and no subscription of others in the way."""
+def _tidy(platform: Platform) -> Iterator[None]:
+    """Nothing of others is in the way, and nothing is left."""
+    emptied(platform)
+    yield
+    emptied(platform)
 
-    def end_live() -> None:
-        for one in platform.http.get("/live").json():
-            platform.http.delete(f"/live/{one['topic']}")
 
-    end_live()
+@pytest.fixture
+def spring(platform: Platform) -> None:
+    """The backtest that the docs speak of, and no other: each page names its own as it likes."""
+    emptied(platform)
     platform.http.post("/historical/stock", json=examples.STOCK["bars"])
     platform.finished("spring")
-    yield
-    end_live()
-    for one in platform.http.get("/backtests").json():
-        platform.http.delete(f"/backtests/{one['backtest_id']}", params={"topics": "true"})
 
 
+@pytest.mark.usefixtures("spring")
 @pytest.mark.parametrize("page", ["README.md", "docs/api.md"])
 def test_every_call_of_curl_is_answered(platform: Platform, page: str) -> None:
     found = calls(page)

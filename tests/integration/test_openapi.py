@@ -19,6 +19,7 @@ from pydantic import TypeAdapter
 from schemathesis import checks as builtin
 from schemathesis.config import SchemathesisConfig
 from schemathesis.specs.openapi import checks
+from tidy import emptied
 
 from app.web import examples
 from app.web.declared import declared
@@ -66,17 +67,10 @@ OPEN, GUARDED = loaded(tokens=False), loaded(tokens=True)
 
 @pytest.fixture(scope="module", autouse=True)
 def _tidy(platform: Platform) -> Iterator[None]:
-    """Nobody else's subscriptions are in the way, and what was made up is taken away again."""
-
-    def end_live() -> None:
-        for one in platform.http.get("/live").json():
-            platform.http.delete(f"/live/{one['topic']}")
-
-    end_live()
+    """What was made up is taken away again."""
+    emptied(platform)
     yield
-    end_live()
-    for one in platform.http.get("/backtests").json():
-        platform.http.delete(f"/backtests/{one['backtest_id']}", params={"topics": "true"})
+    emptied(platform)
 
 
 @pytest.mark.parametrize("one", [one for one in OPERATIONS if one.body], ids=lambda one: one.name)
@@ -84,9 +78,9 @@ def test_every_example_of_a_body_is_taken(one: Operation, platform: Platform) ->
     assert one.body is not None
     for name, body in one.body.examples.items():
         response = platform.http.request(one.method, one.path, content=orjson.dumps(body))
-        assert response.status_code == one.answers[0].status, (name, response.text)
-        (kind,) = one.answers[0].content.values()
-        TypeAdapter(kind).validate_python(response.json())
+        assert response.status_code in (200, 202), (name, response.text)
+        answer = next(each for each in one.answers if each.status == response.status_code)
+        TypeAdapter(answer.content["application/json"]).validate_python(response.json())
 
 
 def test_answers_are_what_their_models_say_and_their_examples_have_the_same_fields(platform: Platform) -> None:
