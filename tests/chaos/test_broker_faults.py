@@ -85,7 +85,8 @@ class Traffic:
         self.found.all_covered(self.topics, end, 180)
         live = sum(self.found.compare(topic, self.since[topic], end) for topic in self.topics)
         for name in self.asked:
-            assert platform.finished(name, PATIENCE)["state"] == "complete"
+            done = platform.finished(name, PATIENCE)
+            assert done["state"] == "complete", done
         messages = answered(platform)
         return f"{rows} rows of history and {live} live ones, each once; {messages} messages on requests all answered"
 
