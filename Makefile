@@ -4,15 +4,18 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test chaos soak lint audit format schemas bench lock clean
+.PHONY: demo test test-chaos chaos soak lint audit format schemas bench lock clean
 
 demo: $(READY)  ## the main job from nothing, 15 to 25 s from the second time on
 	$(BIN)/python -m app demo
 
-test: $(READY)  ## all tests, on an embedded broker and registry
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+test: $(READY)  ## all tests but chaos, on an embedded broker and registry, in a real browser
+	$(BIN)/python -m pytest tests/unit tests/integration tests/browser -n 2 --dist loadfile --no-loadscope-reorder
 
-chaos: $(READY)  ## what breaks, broken more often than in the tests; some minutes
+test-chaos: $(READY)  ## a part of chaos, some minutes: each kind of death, a few times
+	$(BIN)/python -m pytest tests/chaos
+
+chaos: $(READY)  ## what breaks, broken many times over; most of an hour
 	CHAOS=full $(BIN)/python -m pytest tests/chaos tests/integration/test_fuzz.py tests/unit/theta/test_noise.py -s
 
 soak: $(READY)  ## a week of 200 live series, with a backtest run and deleted each hour; a quarter of an hour
