@@ -27,14 +27,23 @@ _FOREVER = {"retention.ms": "-1", "retention.bytes": "-1"}
 _DAY_MS = 86_400_000
 #: Topics per request to the brokers.
 _BATCH = 500
-#: What a broker answers whose disk has failed or is full: another one, or the same one later, may do it.
-_PASSING = (KafkaError.KAFKA_STORAGE_ERROR, KafkaError.UNKNOWN)
 #: What no second try changes: an access list, a cluster or a policy that forbids it.
 _REFUSALS = (
     KafkaError.TOPIC_AUTHORIZATION_FAILED,
     KafkaError.CLUSTER_AUTHORIZATION_FAILED,
     KafkaError.TOPIC_DELETION_DISABLED,
     KafkaError.POLICY_VIOLATION,
+)
+#: The same for making a topic. All else passes, and says little of itself: a broker that has just come back answers
+#: with a wrong number of replicas as long as it is fenced, one whose disk is full with an unknown error, and librdkafka
+#: calls none of it retriable.
+_WRONG = (
+    *_REFUSALS,
+    KafkaError.TOPIC_EXCEPTION,
+    KafkaError.INVALID_PARTITIONS,
+    KafkaError.INVALID_CONFIG,
+    KafkaError.INVALID_REQUEST,
+    KafkaError.UNSUPPORTED_VERSION,
 )
 
 
@@ -149,10 +158,10 @@ class Topics:
                 try:
                     future.result(timeout)
                 except KafkaException as error:
-                    if error.args[0].retriable() or error.args[0].code() in _PASSING:
-                        raise LogError(f"topic {name} could not be made: {error.args[0].str()}") from None
-                    if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+                    if error.args[0].code() in _WRONG:
                         refused[name] = error.args[0].str()
+                    elif error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+                        raise LogError(f"topic {name} could not be made: {error.args[0].str()}") from None
         made = set(wanted) - set(refused)
         self._await(lambda: self.existing(made) >= made, timeout, f"topics {sorted(made)[:3]} to appear")
         return refused
