@@ -86,7 +86,7 @@ class Traffic:
         live = sum(self.found.compare(topic, self.since[topic], end) for topic in self.topics)
         for name in self.asked:
             done = platform.finished(name, PATIENCE)
-            assert done["state"] == "complete", done
+            assert done["state"] == "complete", str(done["series"])
         messages = answered(platform)
         return f"{rows} rows of history and {live} live ones, each once; {messages} messages on requests all answered"
 
