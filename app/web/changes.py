@@ -28,8 +28,9 @@ class Changes:
             if left <= 0:
                 return False
             try:
-                # The change may have come between the look and here; so never wait for long on one event.
-                await asyncio.wait_for(event.wait(), min(left, 0.1))
+                # What changes after the look fires the event that is already in hand; a second at the most all the same,
+                # for the condition may hang on something else too.
+                await asyncio.wait_for(event.wait(), min(left, 1.0))
             except TimeoutError:
                 continue
         return True

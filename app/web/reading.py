@@ -116,6 +116,8 @@ class Reading:
         self._pages: Pages | None = None
         self._ahead: asyncio.Future[list[Message]] | None = None
         self._has_place = False
+        #: The id of the topic in which reading began.
+        self._written: str | None = None
         #: Messages seen, as far as they are all that there were from the first on.
         self._scanned: int | None = 0 if selection.begin is None and selection.after is None else None
         self._look()
@@ -146,6 +148,7 @@ class Reading:
             if self._target_reached:
                 self._counted()
                 if self._final:
+                    await self._unchanged()
                     return None
                 await self._wait()
 
@@ -204,6 +207,13 @@ class Reading:
         if self._scanned is not None and self._scanned != expected:
             raise Torn(f"{self._topic} has {self._scanned} rows up to where {expected} are committed")
 
+    async def _unchanged(self) -> None:
+        """Raise ``Torn`` when the topic is another one than that in which reading began: a series that is written anew
+        may have come further than it was before anybody looked."""
+        if self._written is not None:
+            await self._enter()
+            await self._shelf.read(self._check_topic)
+
     async def _page(self) -> list[Message]:
         """The next messages up to the target, if there are any; the page after it is read meanwhile."""
         target = self.target
@@ -232,15 +242,18 @@ class Reading:
 
     def _checked(self, pages: Pages, target: Checkpoint) -> None:
         """Go to where the selection begins, in the topic that the rows were written to."""
-        index, topics = self._shelf.index, self._shelf.topics
-        written = index.topic_id_of(self._topic, self._record.run)
-        if written is not None and topics.ids([self._topic]).get(self._topic) != written:
-            raise Torn(f"{self._topic} was deleted or made anew by somebody else")
+        self._written = self._shelf.index.topic_id_of(self._topic, self._record.run)
+        self._check_topic()
         after, begin = self._selection.after, self._selection.begin
         low = target.first_offset if after is None else max(target.first_offset, after + 1)
         if begin is not None and low < target.next_offset:
             low = pages.first_not_before(begin // 1000, low, target.next_offset)
         pages.go(low)
+
+    def _check_topic(self) -> None:
+        written = self._written
+        if written is not None and self._shelf.topics.ids([self._topic]).get(self._topic) != written:
+            raise Torn(f"{self._topic} was deleted or made anew by somebody else")
 
     async def _wait(self) -> None:
         """Wait for more rows, or for the end; after a while without the consumer."""
