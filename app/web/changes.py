@@ -28,8 +28,8 @@ class Changes:
             if left <= 0:
                 return False
             try:
-                # What changes after the look fires the event that is already in hand; a second at the most all the same,
-                # for the condition may hang on something else too.
+                # What changes after the look fires the event that is already in hand; a second at the most all the
+                # same, for the condition may hang on something else too.
                 await asyncio.wait_for(event.wait(), min(left, 1.0))
             except TimeoutError:
                 continue
