@@ -69,6 +69,8 @@ logger = logging.getLogger(__name__)
 
 #: Seconds that a POST waits for the brokers.
 PUBLISH_WAIT = 10.0
+#: Seconds that a stop waits for the brokers to take what is still in hand.
+_LAST_WORDS = 2.0
 #: Seconds between two looks at the provider's own connection.
 _TERMINAL_POLL = 5.0
 #: Seconds that the registry may take to tell a schema.
@@ -103,6 +105,19 @@ class RoleApp(faust.App):
         # Faust would make folders for tables here; there are none.
         for start in self.starters:
             await asyncio.to_thread(start)
+
+    async def _producer_flush(self, logger: Any) -> None:
+        # Faust would wait for brokers that are away until what it holds has expired, which is twenty minutes. Whoever
+        # was told that something is taken has waited for the brokers' word; the rest is reports.
+        try:
+            await asyncio.wait_for(super()._producer_flush(logger), _LAST_WORDS)
+        except TimeoutError:
+            # Closing the client would wait for the same once more, as long as its sender is there.
+            client = getattr(self._producer, "_producer", None)
+            sender = getattr(client, "_sender", None)
+            task = getattr(sender, "sender_task", None)
+            if task is not None:
+                task.cancel()
 
     async def on_stop(self) -> None:
         for leave in self.leavers:
@@ -207,8 +222,12 @@ def _report(app: RoleApp, reporter: Reporter) -> None:
 
     @app.timer(REPORT_EVERY)
     async def tell() -> None:
-        report = await asyncio.to_thread(reporter.report)
-        await publish(report.encode(), report.key)
+        try:
+            report = await asyncio.to_thread(reporter.report)
+            await publish(report.encode(), report.key)
+        except Exception:
+            # What a timer raises ends the role, and a report is not worth that.
+            logger.exception("no report could be made")
 
     async def leave() -> None:
         await publish(None, reporter.key)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from app.domain.worker_report import WorkerReport, standing
+import time
+from collections.abc import Callable
+
+from app.domain.worker_report import SILENT_AFTER, WorkerReport, standing
+from app.errors import LogError
 from app.kafka.log import Record
 from app.kafka.log_index import LogIndex
 from app.kafka.topics import WORKERS
@@ -12,16 +16,23 @@ from app.settings import Settings
 class WorkerIndex(LogIndex):
     """Follows ``workers``."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, clock: Callable[[], float] = time.monotonic) -> None:
+        """``clock`` gives seconds."""
         super().__init__(settings, [(WORKERS, 0)])
+        self._clock = clock
+        self._heard = clock()
         self._reports: dict[str, tuple[WorkerReport, int]] = {}
 
     def workers(self) -> list[tuple[WorkerReport, int]]:
-        """Who is there, each with the time of its last report in milliseconds since 1970."""
+        """Who is there, each with the time of its last report in milliseconds since 1970. Raises ``LogError`` when
+        nothing has come for so long that nobody can tell: whoever asks reports itself."""
         with self._lock:
+            if self._clock() - self._heard > SILENT_AFTER:
+                raise LogError(f"nothing has come on the topic {WORKERS} for {SILENT_AFTER:.0f} s")
             return standing(self._reports.values())
 
     def _apply(self, key: str, record: Record) -> None:
+        self._heard = self._clock()
         if record.value is None:
             self._reports.pop(key, None)
             return

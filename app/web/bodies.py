@@ -48,4 +48,6 @@ async def read_json(request: web.Request) -> Any:
 
 
 def json_answer(body: object, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
-    return web.Response(status=status, body=orjson.dumps(body), content_type="application/json", headers=headers)
+    # The line's end is for those who ask from a shell.
+    content = orjson.dumps(body, option=orjson.OPT_APPEND_NEWLINE)
+    return web.Response(status=status, body=content, content_type="application/json", headers=headers)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from app.web.documents import Document
-from app.web.operations import Answer, Call, NoQuery, Operation
+from app.web.operations import Answer, AnyQuery, Call, Operation
 from app.web.page_files import FILES
 
 
@@ -14,12 +14,13 @@ def dashboard_operations() -> tuple[Operation, ...]:
 
 
 def _file(path: str, file: Document) -> Operation:
-    async def run(call: Call[NoQuery, None]) -> web.StreamResponse:
+    async def run(call: Call[AnyQuery, None]) -> web.StreamResponse:
         return file.answer(call.request)
 
     page = path == "/"
     return Operation(
         method="get",
+        query=AnyQuery,
         path=path,
         name="get_dashboard" if page else f"get_{path.rpartition('/')[2]}",
         summary="The dashboard, a page for browsers" if page else "A part of the page",

@@ -9,7 +9,7 @@ from aiohttp import web
 from swagger_ui_bundle import swagger_ui_path
 
 from app.web.documents import FOREVER, REVALIDATE, Document
-from app.web.operations import Answer, Call, NoQuery, Operation
+from app.web.operations import Answer, AnyQuery, Call, Operation
 
 #: Swagger UI of this very version: its files may be kept for ever.
 _VERSION = swagger_ui_path.name.rpartition("-")[2]
@@ -27,11 +27,12 @@ _POLICY = (
 
 
 def docs_page() -> tuple[Operation, ...]:
-    async def shell(call: Call[NoQuery, None]) -> web.StreamResponse:
+    async def shell(call: Call[AnyQuery, None]) -> web.StreamResponse:
         return _shell().answer(call.request)
 
     page = Operation(
         method="get",
+        query=AnyQuery,
         path="/docs",
         name="get_docs",
         summary="This description as a page, on which calls can be tried out",
@@ -46,11 +47,12 @@ def docs_page() -> tuple[Operation, ...]:
 def _asset(path: str) -> Operation:
     name = path.rpartition("/")[2]
 
-    async def run(call: Call[NoQuery, None]) -> web.StreamResponse:
+    async def run(call: Call[AnyQuery, None]) -> web.StreamResponse:
         return _part(name).answer(call.request)
 
     return Operation(
         method="get",
+        query=AnyQuery,
         path=path,
         name=f"get_{name}",
         summary="A part of the page",

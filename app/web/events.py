@@ -17,6 +17,8 @@ from app.web.snapshots import Snapshot
 
 #: Seconds after which a comment shows that the connection still stands, and between two looks at whether to stop.
 HEARTBEAT, _STOP_LOOK = 15.0, 1.0
+#: Seconds for which a reader may take nothing.
+PATIENCE = 60.0
 #: Milliseconds after which a browser that lost the connection comes again.
 RETRY = 1_000
 #: Streams at once, in one process.
@@ -127,18 +129,21 @@ async def _follow(
     now: Snapshot,
 ) -> None:
     backtest_id = call.path["backtest_id"]
-    await response.write(f"retry: {RETRY}\n\n".encode())
+    await _send(call, response, f"retry: {RETRY}\n\n".encode())
     quiet = 0.0
+    run: int | None = None
     while not stopping():
         version = front.index.version
         record = front.index.backtest(backtest_id)
-        if record is None:
+        # Made again under the same id it is another one.
+        if record is None or run not in (None, record.run):
             gone = orjson.dumps({"backtest_id": backtest_id, "state": "deleted"})
-            await response.write(event("deleted", gone))
+            await _send(call, response, event("deleted", gone))
             return
+        run = record.run
         now = await front.snapshots.of(record)
         if now.name != last:
-            await response.write(event(now.name, now.body if call.query.series else now.brief))
+            await _send(call, response, event(now.name, now.body if call.query.series else now.brief))
             last, quiet = now.name, 0.0
         if now.ended:
             return
@@ -146,8 +151,18 @@ async def _follow(
         await front.changes.until(lambda seen=version: front.index.version != seen, _STOP_LOOK)  # type: ignore[misc]
         quiet += asyncio.get_running_loop().time() - begun
         if quiet >= HEARTBEAT:
-            await response.write(b": still here\n\n")
+            await _send(call, response, b": still here\n\n")
             quiet = 0.0
+
+
+async def _send(call: Call[EventsQuery, None], response: web.StreamResponse, data: bytes) -> None:
+    """Raises ``ConnectionError`` when who watches takes nothing for long: it keeps a place from others."""
+    try:
+        await asyncio.wait_for(response.write(data), PATIENCE)
+    except TimeoutError:
+        if call.request.transport is not None:
+            call.request.transport.abort()
+        raise ConnectionResetError from None
 
 
 def event(name: str, data: bytes) -> bytes:

@@ -10,7 +10,7 @@ from aiohttp import web
 from app.web import examples
 from app.web.answers.platform import Alive, Readiness
 from app.web.bodies import json_answer
-from app.web.operations import Answer, Call, NoQuery, Operation, json_of
+from app.web.operations import Answer, AnyQuery, Call, Operation, json_of
 
 TAG = "platform"
 
@@ -45,16 +45,17 @@ class Health:
 
 
 def probes(health: Health) -> tuple[Operation, ...]:
-    async def live(call: Call[NoQuery, None]) -> web.StreamResponse:
+    async def live(call: Call[AnyQuery, None]) -> web.StreamResponse:
         return json_answer({"status": "live", "role": health.role})
 
-    async def ready(call: Call[NoQuery, None]) -> web.StreamResponse:
+    async def ready(call: Call[AnyQuery, None]) -> web.StreamResponse:
         is_ready, body = health.report()
         return json_answer(body, 200 if is_ready else 503)
 
     return (
         Operation(
             method="get",
+            query=AnyQuery,
             path="/health/live",
             name="get_live_probe",
             summary="Whether the process answers",
@@ -65,6 +66,7 @@ def probes(health: Health) -> tuple[Operation, ...]:
         ),
         Operation(
             method="get",
+            query=AnyQuery,
             path="/health/ready",
             name="get_ready_probe",
             summary="Whether the process does its work",

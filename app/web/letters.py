@@ -11,6 +11,7 @@ from pydantic import Field
 
 from app.domain.dead_letters import DeadLetter
 from app.domain.receipt import iso
+from app.errors import LogError
 from app.kafka import dead_letters as queue
 from app.settings import Settings
 from app.web.answers.parts import Told
@@ -18,8 +19,9 @@ from app.web.answers.platform import FieldError
 from app.web.bodies import json_answer
 from app.web.operations import Answer, Call, Operation, Query, json_of
 
-#: Seconds for which what was read is told again: every page that is open asks.
-_FRESH = 2.0
+#: Seconds for which what was read, or why it could not be, is told again: every page that is open asks, and to know
+#: what was submitted again, ``requests`` is read from the oldest of the letters on.
+_FRESH = 5.0
 _MOST = 1_000
 
 
@@ -56,14 +58,23 @@ class LetterBox:
         self._read_at = float("-inf")
         self._limit = 0
         self._told: list[dict[str, Any]] = []
+        self._failed: str | None = None
 
     async def latest(self, limit: int) -> list[dict[str, Any]]:
-        """The latest ``limit``, the newest first; as of two seconds ago at the most. Raises ``LogError``."""
+        """The latest ``limit``, the newest first; as of some seconds ago at the most. Raises ``LogError``."""
         async with self._lock:
             if limit > self._limit or time.monotonic() - self._read_at > _FRESH:
-                self._told = await asyncio.to_thread(self._read, limit)
-                self._limit, self._read_at = limit, time.monotonic()
+                await self._look(limit)
+            if self._failed is not None:
+                raise LogError(self._failed)
             return self._told[:limit]
+
+    async def _look(self, limit: int) -> None:
+        try:
+            self._told, self._failed = await asyncio.to_thread(self._read, limit), None
+        except LogError as error:
+            self._failed = str(error)
+        self._limit, self._read_at = limit, time.monotonic()
 
     def _read(self, limit: int) -> list[dict[str, Any]]:
         found = queue.latest_letters(self._settings, limit)

@@ -15,7 +15,7 @@ from prometheus_client.registry import Collector
 from app.settings import Role
 from app.tally import Kinds, Spread, Tally
 from app.web.metric_table import LIBRARY, Described, exported
-from app.web.operations import Answer, Call, NoQuery, Operation
+from app.web.operations import Answer, AnyQuery, Call, Operation
 
 #: The classic text format, version and all, as every Prometheus understands it.
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -69,7 +69,7 @@ class Metrics(Collector):
 
 
 def scraping(metrics: Metrics) -> tuple[Operation, ...]:
-    async def run(call: Call[NoQuery, None]) -> web.StreamResponse:
+    async def run(call: Call[AnyQuery, None]) -> web.StreamResponse:
         # Some sources wait for a lock.
         return web.Response(body=await asyncio.to_thread(metrics.text), headers={"Content-Type": CONTENT_TYPE})
 
@@ -78,6 +78,7 @@ def scraping(metrics: Metrics) -> tuple[Operation, ...]:
     return (
         Operation(
             method="get",
+            query=AnyQuery,
             path="/metrics",
             name="get_metrics",
             summary="Metrics for Prometheus",

@@ -46,6 +46,12 @@ class NoQuery(Query):
     """Nothing may."""
 
 
+class AnyQuery(Query):
+    """Whatever stands there is passed over: probes, scrapers and links to pages have parameters of their own."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
 @dataclass(frozen=True)
 class Body(Generic[B]):
     """A request's body: how it is read and checked, and what describes it, several models where it has several forms.

@@ -33,7 +33,8 @@ def problem(
     }
     if errors is not None:
         body["errors"] = [error.as_json() for error in errors]
-    return web.Response(status=status, body=orjson.dumps(body), content_type=CONTENT_TYPE, headers=headers)
+    content = orjson.dumps(body, option=orjson.OPT_APPEND_NEWLINE)
+    return web.Response(status=status, body=content, content_type=CONTENT_TYPE, headers=headers)
 
 
 @web.middleware

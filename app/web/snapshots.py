@@ -41,7 +41,7 @@ class Snapshot:
 @dataclass(slots=True)
 class _Kept:
     version: int
-    run: int
+    record: BacktestRecord
     seconds: float
     at: float
     snapshot: Snapshot
@@ -63,7 +63,8 @@ class Snapshots:
         lock = self._locks.setdefault(key, asyncio.Lock())
         async with lock:
             kept = self._kept.get(key)
-            if kept is None or kept.run != record.run:
+            # Who waited may hold an older record than who looked meanwhile: a retry does not change the run.
+            if kept is None or kept.record != record:
                 kept = await self._look(record)
             elif kept.version != self._version():
                 await asyncio.sleep(kept.at + max(_AT_LEAST, _TIMES * kept.seconds) - time.monotonic())
@@ -75,7 +76,7 @@ class Snapshots:
         version, begun = self._version(), time.monotonic()
         snapshot = await asyncio.to_thread(lambda: snapshot_of(self._status(record)))
         now = time.monotonic()
-        kept = self._kept[record.backtest_id] = _Kept(version, record.run, now - begun, now, snapshot)
+        kept = self._kept[record.backtest_id] = _Kept(version, record, now - begun, now, snapshot)
         return kept
 
 

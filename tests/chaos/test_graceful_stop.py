@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import socket
 import threading
+import time
 from contextlib import closing
 
 import httpx
@@ -15,6 +18,9 @@ from live import market, moment
 from truth import answered, same, verify
 from watch import SMALL, rows_of, undisturbed
 from workers import Worker
+
+from app.domain.worker_report import REPORT_EVERY
+from app.settings import Role
 
 pytestmark = pytest.mark.integration
 
@@ -105,6 +111,24 @@ def test_a_coordinator_stops_while_requests_keep_coming_and_connections_stay_ope
     for name in names:
         assert platform.finished(name, 300)["state"] == "complete"
     print(f"  {len(names)} requests asked for meanwhile; {answered(platform)} messages on requests all answered")
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("role", ["coordinator", "history", "live"])
+def test_a_role_stops_while_the_broker_takes_nothing(crew: Crew, role: Role) -> None:
+    worker = crew.of(role)[0]
+    worker.ready()
+    pid = worker.pid
+    frozen = crew.broker.send(signal.SIGSTOP)
+    try:
+        # Meanwhile it wants to report, at the least.
+        time.sleep(2 * REPORT_EVERY + 1)
+        seconds = worker.ended(GRACE)
+    finally:
+        os.kill(frozen, signal.SIGCONT)
+    print(f"  {worker.name} ended {seconds:.1f} s after SIGTERM")
+    worker.followed(pid)
+    crew.ready()
 
 
 def half_sent(worker: Worker) -> closing[socket.socket]:

@@ -37,6 +37,7 @@ def application() -> web.Application:
     app.router.add_get("/stream", stream)
     app.router.add_get("/page", page)
     app.router.add_get("/fault", fault)
+    app.router.add_get("/health/live", work)
     app.router.add_route("*", "/work", work)
     add_headers(app)
     return app
@@ -132,6 +133,8 @@ def test_the_same_host_is_the_same_name_and_port(origin: str, host: str, same: b
         ("[::1]:6066", 200),
         ("192.168.1.7:80", 200),
         ("BOX", 200),
+        ("localhost.", 200),
+        ("fdp.localhost:6066", 200),
         ("", 200),
         ("rebound.example:6066", 421),
         ("localhost.rebound.example", 421),
@@ -140,6 +143,10 @@ def test_the_same_host_is_the_same_name_and_port(origin: str, host: str, same: b
 )
 def test_a_server_answers_only_under_names_that_it_knows(host: str, status: int) -> None:
     assert ask("/stream", Host=host)[0] == status
+
+
+def test_the_probes_are_answered_under_any_name() -> None:
+    assert ask("/health/live", Host="sidecar.example")[0] == 200
 
 
 @pytest.mark.parametrize("web_host", ["127.0.0.1", "::1", "localhost"])

@@ -16,8 +16,8 @@ from app.web.snapshots import Snapshots, snapshot_of
 DAY = dt.date(2024, 3, 1)
 
 
-def record(run: int = 1) -> BacktestRecord:
-    return BacktestRecord(Backtest("spring", DAY, DAY, ()), run, dt.datetime(2024, 3, 2, tzinfo=dt.UTC))
+def record(run: int = 1, retry: int | None = None) -> BacktestRecord:
+    return BacktestRecord(Backtest("spring", DAY, DAY, ()), run, dt.datetime(2024, 3, 2, tzinfo=dt.UTC), retry)
 
 
 def body(state: str = "running", rows: int = 0, eta: float | None = None) -> dict[str, Any]:
@@ -107,3 +107,25 @@ def test_an_id_that_is_used_again_is_another_backtest() -> None:
         return [first.state, (await snapshots.of(record(run=2))).state]
 
     assert asyncio.run(watch()) == ["running", "accepted"]
+
+
+def test_who_asks_after_a_retry_is_not_told_what_an_older_look_found() -> None:
+    """A look that was on its way when the retry was decided speaks of the attempt before."""
+    logs = Logs()
+    logs.told = body("failed")
+
+    def status(of: BacktestRecord) -> dict[str, Any]:
+        logs.asked += 1
+        return body("failed" if of.retry is None else "accepted")
+
+    async def watch() -> list[str]:
+        snapshots = Snapshots(status, lambda: logs.version)
+        await snapshots.of(record())
+        logs.version += 1
+        waiting = asyncio.ensure_future(snapshots.of(record()))
+        await asyncio.sleep(0)
+        logs.version += 1
+        after = await snapshots.of(record(retry=7))
+        return [(await waiting).state, after.state]
+
+    assert asyncio.run(watch()) == ["failed", "accepted"]
