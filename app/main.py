@@ -194,7 +194,8 @@ def create_app(settings: Settings, role: Role) -> RoleApp:
     if role == "coordinator":
         operations = with_description(operations, tokens=tokens.asked)
     health.checks["group"] = lambda: _assignment(app)
-    _report(app, Reporter(role, health, metrics))
+    if WORKERS in partitions:
+        _report(app, Reporter(role, health, metrics))
 
     @app.on_partitions_assigned.connect(weak=False)
     async def remember(sender: Any, assigned: Any, **_: Any) -> None:
@@ -261,8 +262,9 @@ def _coordinator(
     health.checks["live_index"] = lambda: _reading(live)
     health.checks["decider"] = lambda: None if decider.alive else "nothing decides on requests"
     workers = WorkerIndex(settings)
-    app.starters.append(workers.start)
-    app.stoppers.append((workers.stop,))
+    if WORKERS in partitions:
+        app.starters.append(workers.start)
+        app.stoppers.append((workers.stop,))
     topics = Topics(settings)
     orphans = OrphanWatch(lambda: look(topics, index, live))
     app.starters.append(orphans.start)

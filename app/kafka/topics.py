@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -23,6 +24,10 @@ COVERAGE = "coverage"
 GAPS = "gaps"
 WORKERS = "workers"
 
+logger = logging.getLogger(__name__)
+
+#: Nothing but telling how busy processes are hangs on it.
+_OPTIONAL = frozenset({WORKERS})
 _FOREVER = {"retention.ms": "-1", "retention.bytes": "-1"}
 _DAY_MS = 86_400_000
 #: Topics per request to the brokers.
@@ -120,15 +125,20 @@ class Topics:
         self._replicas = settings.replication_factor
 
     def ensure_control(self, specs: Iterable[TopicSpec]) -> dict[str, int]:
-        """Make what is missing; the partition counts as they are. Raises ``LogError`` when a topic does not fit.
+        """Make what is missing; the partition counts as they are, without a topic that the brokers refuse and that can
+        be done without. Raises ``LogError`` when a topic does not fit.
 
         ``series`` and ``progress`` must be partitioned alike: a series and its progress share a partition number.
         """
         specs = list(specs)
         for name, why in self.create(specs).items():
-            raise LogError(f"topic {name} could not be made: {why}")
+            if name not in _OPTIONAL:
+                raise LogError(f"topic {name} could not be made: {why}")
+            logger.warning("topic %s could not be made and is done without: %s", name, why)
         counts = self.partition_counts([spec.name for spec in specs])
         for spec in specs:
+            if spec.name in _OPTIONAL and spec.name not in counts:
+                continue
             if spec.partitions == 1 and counts[spec.name] != 1:
                 raise LogError(f"topic {spec.name} has {counts[spec.name]} partitions and must have one; delete it")
         if counts.get(SERIES) != counts.get(PROGRESS):

@@ -1,4 +1,4 @@
-"""The processes of the platform: who tells of itself is there, who said that it goes is not, and silence is no answer."""
+"""The processes of the platform: who tells of itself is there, who said that it goes is not; silence is no answer."""
 
 from __future__ import annotations
 
