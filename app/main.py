@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import socket
 import threading
 from collections.abc import Awaitable, Callable
@@ -69,8 +70,8 @@ logger = logging.getLogger(__name__)
 
 #: Seconds that a POST waits for the brokers.
 PUBLISH_WAIT = 10.0
-#: Seconds that a stop waits for the brokers to take what is still in hand.
-_LAST_WORDS = 2.0
+#: Seconds that the brokers have to take a stop's last words: reports, leaving the group.
+_LAST_WORDS = 4.0
 #: Seconds between two looks at the provider's own connection.
 _TERMINAL_POLL = 5.0
 #: Seconds that the registry may take to tell a schema.
@@ -106,25 +107,23 @@ class RoleApp(faust.App):
         for start in self.starters:
             await asyncio.to_thread(start)
 
-    async def _producer_flush(self, logger: Any) -> None:
-        # Faust would wait for brokers that are away until what it holds has expired, which is twenty minutes. Whoever
-        # was told that something is taken has waited for the brokers' word; the rest is reports.
-        try:
-            await asyncio.wait_for(super()._producer_flush(logger), _LAST_WORDS)
-        except TimeoutError:
-            # Closing the client would wait for the same once more, as long as its sender is there.
-            client = getattr(self._producer, "_producer", None)
-            sender = getattr(client, "_sender", None)
-            task = getattr(sender, "sender_task", None)
-            if task is not None:
-                task.cancel()
-
     async def on_stop(self) -> None:
         for leave in self.leavers:
             await leave()
         for group in self.stoppers:
             await asyncio.gather(*(asyncio.to_thread(stop) for stop in group))
+        # What was told to be taken has the brokers' word already, and no writer is left: all that is still to come is
+        # Faust's good-bye, and to brokers that do not answer it would say that for minutes.
+        end = threading.Timer(_LAST_WORDS, _leave)
+        end.daemon = True
+        end.start()
         await super().on_stop()
+
+
+def _leave() -> None:
+    logger.warning("the brokers do not answer; this process ends without having left its group")
+    logging.shutdown()
+    os._exit(0)
 
 
 def create_app(settings: Settings, role: Role) -> RoleApp:
@@ -219,7 +218,7 @@ def _report(app: RoleApp, reporter: Reporter) -> None:
     async def publish(value: bytes | None, key: str) -> None:
         # What the brokers do not take in time is not worth taking any more.
         with contextlib.suppress(TimeoutError, KafkaError, ProducerSendError):
-            await asyncio.wait_for(topic.send(key=key.encode(), value=value), REPORT_EVERY)
+            await asyncio.wait_for(topic.send(key=key.encode(), value=value), REPORT_EVERY / 2)
 
     @app.timer(REPORT_EVERY)
     async def tell() -> None:

@@ -36,8 +36,6 @@ from app.settings import Settings
 Place = tuple[str, int, int]
 #: Bytes of receipts kept after they were read; ten thousand receipts of a year would be 150 MB.
 RECEIPT_CACHE = 16 * 1024 * 1024
-#: Ids of topics kept after their plans were read.
-_TOPIC_IDS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +55,8 @@ class _Entry:
     record: SeriesRecord | None = None
     partition: int = -1
     progress: Progress | None = None
-    plan: tuple[int, Place] | None = None
+    #: Of which run, where it lies, and the id of the topic that its rows are written to.
+    plan: tuple[int, Place, str] | None = None
     parts: dict[int, tuple[int, Place]] | None = None
 
     def unfinished(self) -> bool:
@@ -91,7 +90,6 @@ class Index(LogIndex):
         #: Series with work left, by backtest.
         self._unfinished: Counter[str] = Counter()
         self._receipts: LRUCache[Place, bytes] = LRUCache(RECEIPT_CACHE, getsizeof=len)
-        self._topic_ids: LRUCache[Place, str] = LRUCache(_TOPIC_IDS)
 
     # --- what the coordinator asks ---------------------------------------------------------------
 
@@ -208,22 +206,10 @@ class Index(LogIndex):
         return PlanRecord.decode(found.value)
 
     def topic_id_of(self, topic: str, run: int) -> str | None:
-        """The id of the topic that a run of a series writes to, read from its plan in the log; None before there is
-        one."""
+        """The id of the topic that a run of a series writes to, as its plan says; None before there is one."""
         entry = self._entries.get(topic)
-        if entry is None or entry.plan is None or entry.plan[0] != run:
-            return None
-        place = entry.plan[1]
-        with self._lock:
-            known = self._topic_ids.get(place)
-        if known is None:
-            found = read_records(self._settings, [place]).get(place)
-            if found is None or found.value is None:
-                raise LogError(f"the plan of {topic} is not where the index saw it")
-            known = PlanRecord.decode(found.value).topic_id
-            with self._lock:
-                self._topic_ids[place] = known
-        return known
+        plan = entry.plan if entry is not None else None
+        return plan[2] if plan is not None and plan[0] == run else None
 
     def session_counts(self, record: SeriesRecord, steps: int) -> SessionCounts:
         """What the first ``steps`` steps of a run wrote, by session."""
@@ -275,7 +261,8 @@ class Index(LogIndex):
                 checkpoint = replace(Checkpoint.decode(record.value), receipt=None)
                 entry.progress = Progress(checkpoint, place, record.timestamp)
         elif f"#{suffix}" == PLAN_SUFFIX:
-            entry.plan = None if record.value is None else (orjson.loads(record.value)["run"], place)
+            body = None if record.value is None else orjson.loads(record.value)
+            entry.plan = None if body is None else (body["run"], place, body["topic_id"])
         elif f"#{suffix}".startswith(PART_SUFFIX):
             step = int(suffix.removeprefix(PART_SUFFIX[1:]))
             entry.parts = entry.parts or {}

@@ -94,6 +94,8 @@ def plain(schema: dict[str, Any]) -> Any:
 def _column(kind: Kind, values: list[Any]) -> ColumnData:
     match kind:
         case Kind.CODES:
+            if any(len(codes) > CODES_PER_ROW for codes in values):
+                raise ValueError(f"a row has more than {CODES_PER_ROW} condition codes")
             slots = [[codes[i] if i < len(codes) else _NO_CODE for codes in values] for i in range(CODES_PER_ROW)]
             return pack_codes([np.array(slot, dtype=np.int64) for slot in slots], none=_NO_CODE)
         case Kind.NULLABLE:

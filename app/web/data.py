@@ -135,7 +135,7 @@ async def _read(front: Front, shelf: Shelf, told: Told, call: Call[DataQuery, No
         return problem(
             404, f"backtest {backtest_id!r} has no series {topic!r}; GET /backtests/{backtest_id} names them"
         )
-    form = query.format or form_of(request.headers.get("Accept"))
+    form = query.format or form_of(header(request, "Accept"))
     if form is None:
         return unacceptable(request)
     selection = select(
@@ -149,23 +149,22 @@ async def _read(front: Front, shelf: Shelf, told: Told, call: Call[DataQuery, No
     )
     coding = coding_of(request, form)
     if coding is None:
-        return problem(406, f"the rows can be had as they are, or packed with {' or '.join(CODINGS)}")
+        return unpackable()
     found = front.index.checkpoint(topic, record.run)
     state = told_state(record, found)
     if query.follow and state in _ENDED:
         return ended(record, topic, state, found)
     headers = headers_of(form, coding) | {"FDP-Series-State": state, "FDP-Rows": str(found.rows if found else 0)}
     headers |= _file_header(topic, form)
-    headers |= await _writing(front, record, topic)
+    headers |= _writing(front, record, topic)
     about = {"topic": topic, "backtest_id": backtest_id}
-    if state == "complete":
-        sha256 = await _digest(front, record, topic)
-        about["sha256"] = sha256
+    if state == "complete" and (sha256 := await _digest(front, record, topic)):
         assert found is not None
+        about |= {"sha256": sha256, "schema": _schema_name(name)}
         headers["ETag"] = tag = entity_tag(form, coding, selection, about, found)
         # Kept by who asked, and asked about each time: the id may be another backtest's one day.
         headers["Cache-Control"] = "private, no-cache"
-        if matches(request.headers.get("If-None-Match"), tag):
+        if matches(header(request, "If-None-Match"), tag):
             kept = ("ETag", "Cache-Control", "Vary", "FDP-Series-State", "FDP-Rows", "FDP-Run", "FDP-Topic-Id")
             return web.Response(status=304, headers={name: headers[name] for name in kept if name in headers})
     if request.method == "HEAD":
@@ -189,6 +188,12 @@ def gone(request: web.Request) -> bool:
     return request.transport is None or request.transport.is_closing()
 
 
+def header(request: web.Request, name: str) -> str | None:
+    """A header that is a list, which may come in several lines (RFC 9110, 5.3); None where there is none."""
+    lines = request.headers.getall(name, [])
+    return ", ".join(lines) if lines else None
+
+
 def form_of(accept: str | None) -> Format | None:
     """The format that an ``Accept`` asks for; None when it takes none of them."""
     best = best_type(accept, list(MEDIA_TYPES.values()))
@@ -197,7 +202,7 @@ def form_of(accept: str | None) -> Format | None:
 
 def coding_of(request: web.Request, form: Format) -> Coding | None:
     """How the answer is packed. A Parquet file is packed inside."""
-    best = best_encoding(request.headers.get("Accept-Encoding"), () if form == "parquet" else CODINGS)
+    best = best_encoding(header(request, "Accept-Encoding"), () if form == "parquet" else CODINGS)
     return next((coding for coding in (*CODINGS, "identity") if coding == best), None)
 
 
@@ -219,6 +224,10 @@ def unacceptable(request: web.Request) -> web.Response:
     return problem(
         406, f"{given!r} is none of {', '.join(MEDIA_TYPES.values())}; or name a format: {', '.join(FORMATS)}"
     )
+
+
+def unpackable() -> web.Response:
+    return problem(406, f"the rows can be had as they are, or packed with {' or '.join(CODINGS)}")
 
 
 def ended(record: BacktestRecord, topic: str, state: str, found: Checkpoint | None) -> web.Response:
@@ -256,14 +265,19 @@ def entity_tag(form: Format, coding: Coding, selection: Selection, about: Mappin
     return f'"{hashlib.sha256(orjson.dumps(whole)).hexdigest()[:40]}"'
 
 
+def _schema_name(name: SeriesName) -> str:
+    """Names what is said of the columns, which stands in files."""
+    return hashlib.sha256(orjson.dumps(name.record.avro())).hexdigest()[:16]
+
+
 async def _digest(front: Front, record: BacktestRecord, topic: str) -> str:
     receipts = await asyncio.to_thread(front.index.receipts, {topic: record.run})
     return str(receipts.get(topic, {}).get("sha256", ""))
 
 
-async def _writing(front: Front, record: BacktestRecord, topic: str) -> dict[str, str]:
+def _writing(front: Front, record: BacktestRecord, topic: str) -> dict[str, str]:
     """What names this writing of a series: rows of another one do not go on where these were cut off."""
-    topic_id = await asyncio.to_thread(front.index.topic_id_of, topic, record.run)
+    topic_id = front.index.topic_id_of(topic, record.run)
     return {"FDP-Run": str(record.run), **({"FDP-Topic-Id": topic_id} if topic_id is not None else {})}
 
 

@@ -14,7 +14,7 @@ from app.web import examples
 from app.web.answers.backtests import BacktestSummary, Undecided
 from app.web.backtests import LOCATION, TO_BACKTEST, submit
 from app.web.bodies import read_backtest
-from app.web.data import ROWS, crowded
+from app.web.data import ROWS, coding_of, crowded, unpackable
 from app.web.front import Front
 from app.web.historical_rows import asked_form, check_form, rows_of
 from app.web.negotiation import prefers
@@ -75,6 +75,9 @@ async def _answer(
     form = asked_form(request)
     if form is not None:
         check_form(backtest, form)
+        # What can be refused is refused before anything is begun.
+        if coding_of(request, form) is None:
+            return unpackable()
         if shelf.full:
             return crowded(shelf)
     answer = await submit(front, backtest)
@@ -82,6 +85,7 @@ async def _answer(
         if answer.status == 202 and prefers(request.headers.getall("Prefer", []), "respond-async"):
             answer.headers["Preference-Applied"] = "respond-async"
         return answer
-    if answer.status != 202 or front.index.backtest(backtest.backtest_id) is None:
+    if answer.status != 202 or front.index.backtest(backtest.backtest_id) is None or shelf.full:
+        # It is begun, and its rows can be read from where the answer says it is.
         return answer
     return await rows_of(front, shelf, sent, request, backtest, form)

@@ -9,7 +9,7 @@ from app.domain.status import told_state
 from app.errors import InvalidRequest
 from app.rows.formats import FORMATS, MEDIA_TYPES, Format
 from app.rows.selection import Selection, all_columns
-from app.web.data import coding_of, crowded, ended, gone, headers_of
+from app.web.data import coding_of, ended, gone, header, headers_of, unpackable
 from app.web.front import Front
 from app.web.negotiation import best_type, prefers
 from app.web.problems import problem
@@ -26,7 +26,7 @@ def asked_form(request: web.Request) -> Format | None:
     """The form in which a POST wants the rows themselves; None when it is content with what was decided."""
     if prefers(request.headers.getall("Prefer", []), "respond-async"):
         return None
-    best = best_type(request.headers.get("Accept"), [JSON, *MEDIA_TYPES.values()])
+    best = best_type(header(request, "Accept"), [JSON, *MEDIA_TYPES.values()])
     return next((form for form in FORMATS if MEDIA_TYPES[form] == best), None)
 
 
@@ -56,9 +56,7 @@ async def rows_of(
             return ended(record, name.topic, state, found)
     coding = coding_of(request, form)
     if coding is None:
-        return problem(406, "the rows can be had as they are, or packed with zstd or gzip")
-    if shelf.full:
-        return crowded(shelf)
+        return unpackable()
     headers = headers_of(form, coding) | {"Location": f"/backtests/{backtest.backtest_id}"}
     members = [name for name, _ in backtest.members()]
     whole = {name.topic: Selection(all_columns(name.record)) for name in members}

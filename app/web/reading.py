@@ -193,6 +193,9 @@ class Reading:
         found = index.checkpoint(self._topic, record.run)
         if self.target is not None and self.target.rows and _went_back(self.target, found):
             raise Torn(f"{self._topic} is written anew")
+        if self._written is not None and index.topic_id_of(self._topic, record.run) != self._written:
+            # It may have come further by now than it was.
+            raise Torn(f"{self._topic} is written anew")
         if not self._follow:
             return
         state = told_state(record, found)

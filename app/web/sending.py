@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
+import struct
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
@@ -22,6 +24,8 @@ from app.web.reading import STALL, Reading, Shelf
 logger = logging.getLogger(__name__)
 
 Open = Callable[[], Reading]
+#: Seconds for which a reader may take nothing before its connection is given up.
+LONGEST_STALL = 900.0
 #: Bytes that are written at once.
 _SLICE = 262_144
 
@@ -136,7 +140,13 @@ class Sending:
             done, _ = await asyncio.wait({writing}, timeout=STALL)
             if not done and reading is not None:
                 await reading.rest()
-            await writing
+            try:
+                await asyncio.wait_for(writing, LONGEST_STALL)
+            except TimeoutError:
+                # It takes nothing, so it would not take an end either.
+                if self._request.transport is not None:
+                    self._request.transport.abort()
+                raise ConnectionResetError from None
         except BaseException:
             writing.cancel()
             raise
@@ -153,6 +163,10 @@ class Sending:
         if not self._response.prepared or transport is None:
             return
         if self._request.version < HttpVersion11:
-            # There are no chunks, and an end of the connection would be an end like any other.
+            # There are no chunks, and an end of the connection would be an end like any other: it is reset instead, for
+            # which the system has to be told not to say good-bye.
+            connection = transport.get_extra_info("socket")
+            if connection is not None:
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             transport.abort()
         transport.close()
