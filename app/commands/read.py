@@ -19,7 +19,7 @@ from app.client.calls import Format
 from app.client.held import Rows
 from app.commands import completion
 from app.commands.coordinator import WRONG, Token, Url, coordinator, fail, note
-from app.commands.shown import console, printable
+from app.commands.shown import console, print_whole, printable
 
 #: Rows of a table when nobody says how many.
 _ROWS = 20
@@ -169,7 +169,7 @@ def _table(series: Series, which: Rows) -> None:
         table.add_column(name, justify="right" if isinstance(value, int | float) else "left", no_wrap=True)
     for row in found[:most]:
         table.add_row(*map(_cell, row.values()))
-    told.print(table)
+    print_whole(told, table)
     if more:
         told.print(f"the first {most:,} rows; --limit N shows more, -o FILE or --format csv writes all", soft_wrap=True)
     else:

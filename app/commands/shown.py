@@ -6,9 +6,13 @@ import datetime as dt
 from collections.abc import Iterator
 
 from rich.console import Console
+from rich.measure import Measurement
+from rich.table import Table
 
 #: Columns of a table that goes into a file or a pipe.
 _WIDTH = 160
+#: And of any that is printed whole.
+_WIDEST = 10_000
 _ROW = 16
 
 
@@ -18,6 +22,12 @@ def console() -> Console:
     if not found.is_terminal:
         found.width = _WIDTH
     return found
+
+
+def print_whole(told: Console, table: Table) -> None:
+    """Print a table as wide as it is: a terminal folds long lines, but a number or a topic that is cut is wrong."""
+    told.width = max(told.width, Measurement.get(told, told.options.update(max_width=_WIDEST), table).maximum)
+    told.print(table)
 
 
 def printable(text: str) -> str:

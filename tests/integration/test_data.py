@@ -384,6 +384,33 @@ def test_an_answer_that_cannot_be_finished_has_no_proper_end(platform: Platform,
     assert len(rows_in("arrow", there.content)) == failed["series"][0]["rows"] == int(there.headers["fdp-rows"])
 
 
+def test_an_older_client_whose_answer_cannot_be_finished_is_reset(platform: Platform) -> None:
+    """HTTP/1.0 has no chunks: the end of the connection would be the proper end."""
+    with faults(platform, FAILING):
+        name = platform.ask(**MONTH)
+        with socket.create_connection((platform.http.base_url.host, platform.http.base_url.port), 60) as connection:
+            connection.sendall(f"GET /backtests/{name}/data?follow=true&format=csv HTTP/1.0\r\n\r\n".encode())
+
+            def read_on() -> int:
+                received = 0
+                while piece := connection.recv(1 << 20):
+                    received += len(piece)
+                return received
+
+            assert connection.recv(1 << 20)
+            with pytest.raises(ConnectionResetError):
+                read_on()
+        assert platform.finished(name)["state"] == "failed"
+
+
+def test_a_request_whose_rows_cannot_be_packed_as_asked_begins_nothing(platform: Platform) -> None:
+    body = {"backtest_id": platform.new_id(), **MONTH}
+    headers = {"Accept": "text/csv", "Accept-Encoding": "identity;q=0"}
+
+    assert platform.http.post("/historical/stock", json=body, headers=headers).status_code == 406
+    assert platform.http.get(f"/backtests/{body['backtest_id']}").status_code == 404
+
+
 def test_following_ends_without_a_proper_end_when_the_backtest_is_deleted(platform: Platform) -> None:
     with faults(platform, SLOW):
         name = platform.ask(**MONTH)
