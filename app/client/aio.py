@@ -5,8 +5,9 @@ An iterator that is not read to its end holds its connection until it is closed,
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, Unpack
@@ -120,11 +121,12 @@ class AsyncSeries(HeldSeries):
         return self._wire.iterate(reading.batches(self._place, selection(which)))
 
     async def rows(self, **which: Unpack[Rows]) -> AsyncIterator[dict[str, Any]]:
-        async for block in self.content("ndjson", **which):
-            for row in tables.rows_of(block):
-                yield row
+        async with contextlib.aclosing(self.content("ndjson", **which)) as blocks:
+            async for block in blocks:
+                for row in tables.rows_of(block):
+                    yield row
 
-    def content(self, form: Format, **which: Unpack[Rows]) -> AsyncIterator[bytes]:
+    def content(self, form: Format, **which: Unpack[Rows]) -> AsyncGenerator[bytes, None]:
         return self._wire.iterate(saving.document_of(self._place, form, selection(which), restartable=False))
 
     async def to_arrow(self, **which: Unpack[Rows]) -> pyarrow.Table:

@@ -161,7 +161,8 @@ def status(backtest_id: str, wait: float | None = None) -> Call:
 
 def events(backtest_id: str, last_id: str | None = None) -> Call:
     headers = (("Last-Event-ID", last_id),) if last_id is not None else ()
-    return Call("GET", f"{_of(backtest_id)}/events", accept="text/event-stream", headers=headers)
+    # Between two events there is a heartbeat every fifteen seconds.
+    return Call("GET", f"{_of(backtest_id)}/events", accept="text/event-stream", headers=headers, waits=40)
 
 
 def cancel(backtest_id: str) -> Call:

@@ -145,7 +145,8 @@ class ServerFailed(ApiError):
 
 
 class Unavailable(ServerFailed):
-    """The coordinator cannot do it at the moment (503); ``retry_after`` is in seconds. Asking again is safe."""
+    """The coordinator cannot do it at the moment (503, or a proxy's 502 or 504); ``retry_after`` is in seconds. Asking
+    again is safe."""
 
 
 _BY_STATUS: dict[int, type[ApiError]] = {
@@ -157,7 +158,10 @@ _BY_STATUS: dict[int, type[ApiError]] = {
     413: InvalidRequest,
     422: InvalidRequest,
     429: TooManyRequests,
+    # A proxy's word for a coordinator that restarts.
+    502: Unavailable,
     503: Unavailable,
+    504: Unavailable,
 }
 
 

@@ -63,11 +63,14 @@ class _Thread:
     #: Whether rows have come that the next ones have to go with.
     bound: bool = False
     rows: int = 0
+    #: Whether it is to be whole: what is read without waiting may be of a series that has failed.
+    follow: bool = True
     _cuts: int = field(default=0, repr=False)
     _rows_then: int = field(default=-1, repr=False)
 
     def open(self, form: Format, selection: Selection, after: int | None) -> Flow[Reply]:
         """The head of the answer with what is left."""
+        self.follow = selection.follow
         call = calls.data(self.place.backtest_id, self.place.topic, form, selection.after(self.rows), after)
         try:
             reply: Reply = yield from _patiently(
@@ -128,7 +131,7 @@ class _Thread:
             # Deleted meanwhile, and its id used again.
             raise self._other()
         one = status.of_series(self.place.topic)
-        if one is not None and one.state in ("failed", "cancelled"):
+        if self.follow and one is not None and one.state in ("failed", "cancelled"):
             kind = BacktestFailed if one.state == "failed" else BacktestCancelled
             why = f" ({one.reason})" if one.reason else ""
             raise kind(

@@ -45,7 +45,14 @@ def table(places: Sequence[Place], selection: Selection) -> Flow[pyarrow.Table]:
     found: list[Any] = []
     schema: Any = None
     for place in places:
-        schema = yield from gathered(batches(place, selection), found.append)
+        have = sum(len(batch) for batch in found)
+        if selection.limit is not None and have >= selection.limit:
+            break
+        schema = yield from gathered(batches(place, selection.after(have)), found.append)
+    if len(places) > 1:
+        # What a schema says of its topic is true for one of them.
+        schema = schema.remove_metadata()
+        found = [batch.replace_schema_metadata(None) for batch in found]
     return pa.Table.from_batches(found, schema=schema)
 
 

@@ -66,13 +66,14 @@ def events(backtest_id: str, undecided: bool, retries: int, clock: Callable[[], 
             yield from opened(calls.events(backtest_id, last_id), retries)
             stream = EventStream()
             while chunk := (yield Read()):
+                # Heartbeats too: it is there.
+                outage.over()
                 for event in stream.feed(chunk):
                     last_id = event.last_id
                     status = _status(event.data)
                     if status is None:
                         continue
                     heard = True
-                    outage.over()
                     yield Emit(status)
                     if status.is_final:
                         return

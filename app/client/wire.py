@@ -25,6 +25,8 @@ from app.client.steps import Broken, Emit, Flow, Open, Pause, Read, Reply, Send,
 T = TypeVar("T")
 _DEFAULT_URL = "http://127.0.0.1:6066"
 _CONNECT = 5.0
+#: Any number of streams may be open: with httpx's hundred, the next call would wait for one of them to end.
+_LIMITS = httpx.Limits(max_connections=None, max_keepalive_connections=20)
 #: Seconds without a byte after which the other end is asked whether it is there, between two questions, and how many.
 _KEEPALIVE = {"TCP_KEEPIDLE": 30, "TCP_KEEPALIVE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3}
 _USER_AGENT = "fdp-client"
@@ -77,7 +79,7 @@ class Address:
         elif self.base.startswith("http://"):
             # Reading the authorities' certificates takes longer than most calls.
             verify = False
-        return {"verify": verify, "socket_options": options, "trust_env": False}
+        return {"verify": verify, "socket_options": options, "trust_env": False, "limits": _LIMITS}
 
     def request(self, client: httpx.Client | httpx.AsyncClient, call: Call) -> httpx.Request:
         """The request of a call. Raises ``BadUse`` when it cannot be put into one."""
