@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Generator
 from typing import Any
@@ -21,7 +22,7 @@ from app.client import (
     watching,
 )
 from app.client.sse import Event, EventStream
-from app.client.steps import Broken, Open, Pause, Read, Reply, Send
+from app.client.steps import Broken, Emit, Open, Pause, Read, Reply, Send
 
 
 def spring(client: Any) -> Any:
@@ -184,6 +185,30 @@ def test_a_stream_that_breaks_off_is_gone_on_with(server: Speaking, use: Any) ->
     assert asked[0] is None
     assert set(asked[1:]) == {"1"}
     assert len(asked) == 4
+
+
+def test_an_outage_is_over_as_soon_as_a_heartbeat_comes() -> None:
+    """Hours may pass without a change, and a connection may break again after them."""
+    clock = Clock()
+    head, beat = Reply("http://x", 200), b": still here\n\n"
+    states = [event(n, {"backtest_id": "spring", "state": state}) for n, state in enumerate(("running", "complete"))]
+    broken = Broken("http://x", "cut off")
+    script = iter([head, states[0], broken, head, *[beat] * 20, broken, head, states[1]])
+    flow = watching.events("spring", False, 0, clock)
+    found, step = [], flow.send(None)
+    with contextlib.suppress(StopIteration):
+        while True:
+            if isinstance(step, Pause):
+                clock.now += step.seconds
+                step = flow.send(None)
+            elif isinstance(step, Emit):
+                found.append(step.item.state)
+                step = flow.send(None)
+            else:
+                clock.now += 15
+                came = next(script)
+                step = flow.throw(came) if isinstance(came, Broken) else flow.send(came)
+    assert found == ["running", "complete"]
 
 
 def test_events_of_what_is_deleted_end(server: Speaking, use: Any) -> None:
