@@ -67,8 +67,8 @@ def _told(error: ClientError) -> NoReturn:
         case Unauthorized():
             fail(
                 WRONG,
-                "the coordinator asks for an API token: give one with --token, in FDP_TOKEN, API_TOKENS or "
-                "API_TOKENS_FILE",
+                "the coordinator asks for an API token, and was given none that it knows: give one with --token, in "
+                "FDP_TOKEN, API_TOKENS or API_TOKENS_FILE",
             )
         case ApiError(status=400 | 409 | 413 | 422, errors=(_, *_) as problems):
             lines = [f"{one['field']}: {one['message']}" if one.get("field") else one["message"] for one in problems]
