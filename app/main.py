@@ -121,7 +121,7 @@ class RoleApp(faust.App):
 
 
 def _leave() -> None:
-    logger.warning("the brokers do not answer; this process ends without having left its group")
+    logger.warning("the brokers have not heard yet that this process leaves its group; it ends all the same")
     logging.shutdown()
     os._exit(0)
 
