@@ -35,6 +35,8 @@ _LONG_PLAN = 65_536
 #: ``deleted``: the topic is gone, and the series' record may go too; nobody is told of it.
 SeriesState = Literal["accepted", "running", "complete", "failed", "cancelled", "deleted"]
 FINAL: frozenset[str] = frozenset({"complete", "failed", "cancelled"})
+#: Those in which a series is not whole and does not go on by itself.
+UNWHOLE = FINAL - {"complete"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,8 @@ from app.domain.request import SeriesRequest
 from app.domain.series import SeriesName
 
 BacktestState = Literal["accepted", "running", "complete", "partial", "failed", "cancelled"]
+#: Those of a backtest that does not go on by itself.
+ENDED: frozenset[str] = FINAL | {"partial"}
 
 
 def backtest_state(series: list[str]) -> BacktestState:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import Annotated
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any
 
 import orjson
 from aiohttp import web
@@ -54,6 +54,19 @@ class Deletion(Query):
     ] = False
 
 
+def taken(body: Any, at_times: Mapping[str, str] | None = None) -> Answer:
+    """The answer to what is asked of a backtest; ``at_times`` are further headers."""
+    return Answer(
+        202,
+        "It is taken; the backtest as it stands",
+        json_of(body),
+        headers=LOCATION,
+        at_times=at_times or {},
+        links=TO_BACKTEST,
+        examples={"taken": examples.TAKEN},
+    )
+
+
 def backtests(front: Front, stopping: Callable[[], bool]) -> tuple[Operation, ...]:
     """``stopping`` tells whether the process is to end."""
     return _all(front), _ask(front), _one(front, stopping), _end(front), _retry(front)
@@ -93,16 +106,7 @@ def _ask(front: Front) -> Operation:
         name="ask_backtest",
         summary="Ask for a set of series over a range of dates",
         run=run,
-        answers=(
-            Answer(
-                202,
-                "It is taken; the backtest as it stands",
-                json_of(told.BacktestSummary | told.Undecided),
-                headers=LOCATION,
-                links=TO_BACKTEST,
-                examples={"taken": examples.TAKEN},
-            ),
-        ),
+        answers=(taken(told.BacktestSummary | told.Undecided),),
         tag=TAG,
         body=Body(read_backtest, (BacktestRequest, StockRequest, OptionRequest), examples.BACKTEST),
         problems=(400, 409, 413, 422),
@@ -119,8 +123,9 @@ def _one(front: Front, stopping: Callable[[], bool]) -> Operation:
         if record is None:
             return unknown(backtest_id)
         found = await asyncio.to_thread(front.status, record)
-        headers = {"ETag": f'W/"{name_of(found)}"'}
-        if known == name_of(found):
+        name = name_of(found)
+        headers = {"ETag": f'W/"{name}"'}
+        if known == name:
             return web.Response(status=304, headers=headers)
         wanted = receipts_wanted(found, record.run)
         receipts = await asyncio.to_thread(front.index.receipts, wanted) if wanted else {}
@@ -167,16 +172,7 @@ def _end(front: Front) -> Operation:
         name="cancel_backtest",
         summary="End what runs of a backtest, or delete it",
         run=run,
-        answers=(
-            Answer(
-                202,
-                "It is taken; the backtest as it stands",
-                json_of(told.BacktestSummary),
-                headers=LOCATION,
-                links=TO_BACKTEST,
-                examples={"taken": examples.TAKEN},
-            ),
-        ),
+        answers=(taken(told.BacktestSummary),),
         tag=TAG,
         description="What is complete stays complete; `cancelled` shows when every series has ended.",
         query=Deletion,
@@ -201,16 +197,7 @@ def _retry(front: Front) -> Operation:
         name="retry_backtest",
         summary="Run what is missing of a backtest",
         run=run,
-        answers=(
-            Answer(
-                202,
-                "It is taken; the backtest as it stands",
-                json_of(told.BacktestSummary),
-                headers=LOCATION,
-                links=TO_BACKTEST,
-                examples={"taken": examples.TAKEN},
-            ),
-        ),
+        answers=(taken(told.BacktestSummary),),
         tag=TAG,
         description=(
             "Series that failed or were cancelled go on after their last checkpoint; complete ones are left alone."

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated
 
 import cramjam
 import orjson
@@ -13,26 +13,27 @@ import pyarrow as pa
 from aiohttp import web
 from pydantic import Field
 
-from app.domain.records import BacktestRecord, Checkpoint
-from app.domain.request import Backtest
+from app.domain.records import UNWHOLE, BacktestRecord, Checkpoint
 from app.domain.series import SeriesName
 from app.domain.status import told_state
 from app.errors import FieldProblem, InvalidRequest
 from app.rows.formats import FORMATS, MEDIA_TYPES, VERSION, Format
 from app.rows.selection import Selection, select
+from app.web.backtests import BACKTEST_ID, unknown
 from app.web.front import Front
 from app.web.negotiation import best_encoding, best_type, matches
 from app.web.operations import Answer, Call, Operation, Query
 from app.web.packing import CODINGS, Coding
 from app.web.problems import problem
 from app.web.reading import Reading, Shelf
-from app.web.sending import Sending, Told
+from app.web.sending import Open, Sending, Told
 
 #: Topics that a refusal names.
 _MOST_NAMED = 20
 _FILES: Mapping[Format, str] = {"csv": "csv", "arrow": "arrows", "parquet": "parquet"}
-_ENDED = ("failed", "cancelled")
 _BYTES = {"type": "string", "contentEncoding": "binary"}
+#: The format of each media type.
+FORM_OF: Mapping[str, Format] = {media_type: form for form, media_type in MEDIA_TYPES.items()}
 #: The content of an answer that is rows.
 ROWS = dict.fromkeys(MEDIA_TYPES.values(), _BYTES)
 
@@ -118,7 +119,7 @@ def data_operations(front: Front, shelf: Shelf, told: Told) -> tuple[Operation, 
                 "Accept-Encoding": "`zstd` or `gzip` packs the rows.",
             },
             problems=(404, 406, 409, 422, 503),
-            path_docs={"backtest_id": "The backtest's id."},
+            path_docs=BACKTEST_ID,
         ),
     )
 
@@ -127,9 +128,9 @@ async def _read(front: Front, shelf: Shelf, told: Told, call: Call[DataQuery, No
     request, query, backtest_id = call.request, call.query, call.path["backtest_id"]
     record = front.index.backtest(backtest_id)
     if record is None:
-        return problem(404, f"there is no backtest {backtest_id!r}")
+        return unknown(backtest_id)
     names = {name.topic: name for name, _ in record.backtest.members()}
-    topic = query.series or _only(record.backtest)
+    topic = query.series or _only(list(names))
     name = names.get(topic)
     if name is None:
         return problem(
@@ -152,7 +153,7 @@ async def _read(front: Front, shelf: Shelf, told: Told, call: Call[DataQuery, No
         return unpackable()
     found = front.index.checkpoint(topic, record.run)
     state = told_state(record, found)
-    if query.follow and state in _ENDED:
+    if query.follow and state in UNWHOLE:
         return ended(record, topic, state, found)
     headers = headers_of(form, coding) | {"FDP-Series-State": state, "FDP-Rows": str(found.rows if found else 0)}
     headers |= _file_header(topic, form)
@@ -173,19 +174,19 @@ async def _read(front: Front, shelf: Shelf, told: Told, call: Call[DataQuery, No
         return crowded(shelf)
     sending = Sending(shelf, told, request, headers, form, coding, about, selection.limit)
     return await sending.send(
-        [(name, selection, _reader(shelf, record, name, selection, request, follow=query.follow))]
+        [(name, selection, opening(shelf, record, name, selection, request, follow=query.follow))]
     )
 
 
-def _reader(
+def opening(
     shelf: Shelf, record: BacktestRecord, name: SeriesName, selection: Selection, request: web.Request, *, follow: bool
-) -> Any:
-    return lambda: Reading(shelf, record, name, selection, follow=follow, gone=lambda: gone(request))
+) -> Open:
+    """Begins to read a series when its turn comes."""
 
+    def gone() -> bool:
+        return request.transport is None or request.transport.is_closing()
 
-def gone(request: web.Request) -> bool:
-    """Whether who asked has closed the connection."""
-    return request.transport is None or request.transport.is_closing()
+    return lambda: Reading(shelf, record, name, selection, follow=follow, gone=gone)
 
 
 def header(request: web.Request, name: str) -> str | None:
@@ -196,8 +197,8 @@ def header(request: web.Request, name: str) -> str | None:
 
 def form_of(accept: str | None) -> Format | None:
     """The format that an ``Accept`` asks for; None when it takes none of them."""
-    best = best_type(accept, list(MEDIA_TYPES.values()))
-    return next((form for form, media_type in MEDIA_TYPES.items() if media_type == best), None)
+    best = best_type(accept, list(FORM_OF))
+    return None if best is None else FORM_OF[best]
 
 
 def coding_of(request: web.Request, form: Format) -> Coding | None:
@@ -287,9 +288,8 @@ def _file_header(topic: str, form: Format) -> dict[str, str]:
     return {"Content-Disposition": f'attachment; filename="{topic}.{_FILES[form]}"'}
 
 
-def _only(backtest: Backtest) -> str:
+def _only(topics: list[str]) -> str:
     """The topic of a backtest's only series. Raises ``InvalidRequest`` when it has several."""
-    topics = [name.topic for name, _ in backtest.members()]
     if len(topics) == 1:
         return topics[0]
     some = tuple(topics[:_MOST_NAMED])

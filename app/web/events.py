@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable
 
 import orjson
 from aiohttp import web
 from pydantic import Field
 
+from app.web.backtests import BACKTEST_ID, unknown
 from app.web.front import Front
 from app.web.operations import Answer, Call, Operation, Query
 from app.web.problems import problem
-from app.web.snapshots import Snapshot
+from app.web.taking import taken
 
 #: Seconds after which a comment shows that the connection still stands, and between two looks at whether to stop.
 HEARTBEAT, _STOP_LOOK = 15.0, 1.0
@@ -47,19 +47,16 @@ class EventsQuery(Query):
 class Streams:
     """Counts those that are open."""
 
-    def __init__(self, most: int = MOST_STREAMS) -> None:
-        self.most = most
+    def __init__(self) -> None:
         self.open = 0
 
 
-def event_operations(
-    front: Front, stopping: Callable[[], bool], streams: Streams | None = None
-) -> tuple[Operation, ...]:
+def event_operations(front: Front, stopping: Callable[[], bool]) -> tuple[Operation, ...]:
     """``stopping`` tells whether the process is to end."""
-    counted = streams or Streams()
+    streams = Streams()
 
     async def watch(call: Call[EventsQuery, None]) -> web.StreamResponse:
-        return await _watch(front, stopping, counted, call)
+        return await _watch(front, stopping, streams, call)
 
     return (
         Operation(
@@ -83,7 +80,7 @@ def event_operations(
                 Answer(204, "It has ended and the last event was received."),
             ),
             problems=(404, 503),
-            path_docs={"backtest_id": "The backtest's id."},
+            path_docs=BACKTEST_ID,
         ),
     )
 
@@ -94,13 +91,13 @@ async def _watch(
     request, backtest_id = call.request, call.path["backtest_id"]
     record = front.index.backtest(backtest_id)
     if record is None:
-        return problem(404, f"there is no backtest {backtest_id!r}")
+        return unknown(backtest_id)
     last = request.headers.get(LAST_EVENT_ID, "")
     now = await front.snapshots.of(record)
     if now.ended and now.name == last:
         return web.Response(status=204)
-    if streams.open >= streams.most:
-        detail = f"{streams.most} event streams are open, which is the most there may be; ask GET /backtests instead"
+    if streams.open >= MOST_STREAMS:
+        detail = f"{MOST_STREAMS} event streams are open, which is the most there may be; ask GET /backtests instead"
         return problem(503, detail, headers={"Retry-After": "10"})
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
     # Nothing between here and the reader may hold an event back until more have come.
@@ -109,9 +106,8 @@ async def _watch(
     try:
         await response.prepare(request)
         if request.method != "HEAD":
-            await _follow(front, stopping, response, call, last, now)
-        with contextlib.suppress(ConnectionError):
-            await response.write_eof()
+            await _follow(front, stopping, response, call, last)
+        await response.write_eof()
     except ConnectionError:
         # Who watched has gone.
         pass
@@ -126,7 +122,6 @@ async def _follow(
     response: web.StreamResponse,
     call: Call[EventsQuery, None],
     last: str,
-    now: Snapshot,
 ) -> None:
     backtest_id = call.path["backtest_id"]
     await _send(call, response, f"retry: {RETRY}\n\n".encode())
@@ -148,7 +143,7 @@ async def _follow(
         if now.ended:
             return
         begun = asyncio.get_running_loop().time()
-        await front.changes.until(lambda seen=version: front.index.version != seen, _STOP_LOOK)  # type: ignore[misc]
+        await front.news(version, _STOP_LOOK)
         quiet += asyncio.get_running_loop().time() - begun
         if quiet >= HEARTBEAT:
             await _send(call, response, b": still here\n\n")
@@ -156,13 +151,8 @@ async def _follow(
 
 
 async def _send(call: Call[EventsQuery, None], response: web.StreamResponse, data: bytes) -> None:
-    """Raises ``ConnectionError`` when who watches takes nothing for long: it keeps a place from others."""
-    try:
-        await asyncio.wait_for(response.write(data), PATIENCE)
-    except TimeoutError:
-        if call.request.transport is not None:
-            call.request.transport.abort()
-        raise ConnectionResetError from None
+    # Who takes nothing for long keeps a place from others.
+    await taken(call.request, response.write(data), PATIENCE)
 
 
 def event(name: str, data: bytes) -> bytes:

@@ -53,6 +53,10 @@ class Front:
         gaps = live.gaps(one.topic)
         return live_status(one, live.coverage(one.topic), live.feed, gaps, live.gap_count(one.topic))
 
+    async def news(self, version: int, timeout: float) -> None:
+        """Wait until the index is of another version than this one, or for ``timeout`` seconds."""
+        await self.changes.until(lambda: self.index.version != version, timeout)
+
     async def decided(self, offset: int) -> bool:
         """Wait until the decision on a message shows in both indexes; False when that takes too long."""
         return await self.changes.until(lambda: min(self.index.position, self.live.position) >= offset, DECISION_WAIT)

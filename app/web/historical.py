@@ -12,13 +12,13 @@ from app.domain.schema import Asset
 from app.domain.short_form import OptionRequest, StockRequest
 from app.web import examples
 from app.web.answers.backtests import BacktestSummary, Undecided
-from app.web.backtests import LOCATION, TO_BACKTEST, submit
+from app.web.backtests import LOCATION, submit, taken
 from app.web.bodies import read_backtest
 from app.web.data import ROWS, coding_of, crowded, unpackable
 from app.web.front import Front
 from app.web.historical_rows import asked_form, check_form, rows_of
 from app.web.negotiation import prefers
-from app.web.operations import Answer, Body, Call, NoQuery, Operation, json_of
+from app.web.operations import Answer, Body, Call, NoQuery, Operation
 from app.web.reading import Shelf
 from app.web.sending import Told
 
@@ -47,15 +47,7 @@ def _ask(front: Front, shelf: Shelf, sent: Told, asset: Asset) -> Operation:
                 ROWS,
                 headers=LOCATION,
             ),
-            Answer(
-                202,
-                "It is taken; the backtest as it stands",
-                json_of(BacktestSummary | Undecided),
-                headers=LOCATION,
-                at_times={"Preference-Applied": "`respond-async`, where that was preferred."},
-                links=TO_BACKTEST,
-                examples={"taken": examples.TAKEN},
-            ),
+            taken(BacktestSummary | Undecided, {"Preference-Applied": "`respond-async`, where that was preferred."}),
         ),
         description=(
             "With a form of rows in `Accept` (and no `Prefer: respond-async`) the answer is the rows. One that ends "
@@ -73,19 +65,21 @@ async def _answer(
 ) -> web.StreamResponse:
     """Publish a request and answer with its rows, or with what was decided; also when it is not decided yet."""
     form = asked_form(request)
-    if form is not None:
-        check_form(backtest, form)
-        # What can be refused is refused before anything is begun.
-        if coding_of(request, form) is None:
-            return unpackable()
-        if shelf.full:
-            return crowded(shelf)
-    answer = await submit(front, backtest)
     if form is None:
+        answer = await submit(front, backtest)
         if answer.status == 202 and prefers(request.headers.getall("Prefer", []), "respond-async"):
             answer.headers["Preference-Applied"] = "respond-async"
         return answer
-    if answer.status != 202 or front.index.backtest(backtest.backtest_id) is None or shelf.full:
-        # It is begun, and its rows can be read from where the answer says it is.
+    # What can be refused is refused before anything is begun.
+    check_form(backtest, form)
+    coding = coding_of(request, form)
+    if coding is None:
+        return unpackable()
+    if shelf.full:
+        return crowded(shelf)
+    answer = await submit(front, backtest)
+    record = front.index.backtest(backtest.backtest_id)
+    if answer.status != 202 or record is None or shelf.full:
+        # Where it is begun, its rows can be read from where the answer says it is.
         return answer
-    return await rows_of(front, shelf, sent, request, backtest, form)
+    return await rows_of(front, shelf, sent, request, record, form, coding)

@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from confluent_kafka import Message
 
-from app.domain.records import BacktestRecord, Checkpoint
+from app.domain.records import UNWHOLE, BacktestRecord, Checkpoint
 from app.domain.series import SeriesName
 from app.domain.status import told_state
 from app.errors import Torn
@@ -33,7 +33,6 @@ STALL = 2.0
 READERS, ENCODERS = 4, 2
 #: Readers that may be open for each that may read at once.
 OPEN_PER_PLACE = 16
-_ENDED = ("failed", "cancelled")
 _LOOK_EVERY = 1.0
 _STOPPING = "the process is to end"
 
@@ -199,7 +198,7 @@ class Reading:
         if not self._follow:
             return
         state = told_state(record, found)
-        if state in _ENDED:
+        if state in UNWHOLE:
             raise Torn(f"{self._topic} is {state}" + (f": {found.reason}" if found and found.reason else ""))
         self.target = found
         self._final = state == "complete"

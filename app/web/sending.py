@@ -20,6 +20,7 @@ from app.rows.selection import Selection
 from app.tally import Tally
 from app.web.packing import Coding, packer
 from app.web.reading import STALL, Reading, Shelf
+from app.web.taking import taken
 
 logger = logging.getLogger(__name__)
 
@@ -140,13 +141,7 @@ class Sending:
             done, _ = await asyncio.wait({writing}, timeout=STALL)
             if not done and reading is not None:
                 await reading.rest()
-            try:
-                await asyncio.wait_for(writing, LONGEST_STALL)
-            except TimeoutError:
-                # It takes nothing, so it would not take an end either.
-                if self._request.transport is not None:
-                    self._request.transport.abort()
-                raise ConnectionResetError from None
+            await taken(self._request, writing, LONGEST_STALL)
         except BaseException:
             writing.cancel()
             raise

@@ -12,14 +12,14 @@ from typing import Any
 import orjson
 from cachetools import LRUCache
 
-from app.domain.records import FINAL, BacktestRecord
+from app.domain.records import BacktestRecord
+from app.domain.status import ENDED
 
 #: Backtests that are remembered; each watcher holds on to what it was given.
 _REMEMBERED = 64
-#: Between two computations of one backtest: seconds, and how many times as long as the last one took. Ten thousand
-#: series take a second, and whoever watches them must not have a core for himself.
+#: Between two computations of one backtest: seconds, and how many times as long as the last one took. Whoever watches
+#: thousands of series must not have a core for himself.
 _AT_LEAST, _TIMES = 0.2, 4.0
-_ENDED = FINAL | {"partial"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Snapshot:
     @property
     def ended(self) -> bool:
         """Whether the state is a final one."""
-        return self.state in _ENDED
+        return self.state in ENDED
 
 
 @dataclass(slots=True)

@@ -11,8 +11,6 @@ from app.web.snapshots import Snapshot
 
 #: Seconds that may be waited for at the most, and between two looks at whether the process is to end.
 LONGEST, _STOP_LOOK = 60.0, 1.0
-
-
 _NAME = re.compile(r'(?:W/)?"([0-9a-f]{16})"')
 
 
@@ -36,8 +34,5 @@ async def settled(
         left = deadline - loop.time()
         if now.ended or (known is not None and now.name != known) or left <= 0 or stopping():
             return now
-        await front.changes.until(
-            lambda seen=version: front.index.version != seen,  # type: ignore[misc]
-            min(left, _STOP_LOOK),
-        )
+        await front.news(version, min(left, _STOP_LOOK))
     return None
