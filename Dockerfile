@@ -32,7 +32,8 @@ LABEL org.opencontainers.image.title="Phase 1 Financial Data Platform" \
       org.opencontainers.image.version=$VERSION \
       org.opencontainers.image.revision=$REVISION
 RUN groupadd --system --gid 10001 fdp \
- && useradd --system --uid 10001 --gid fdp --home-dir /tmp --no-create-home --shell /usr/sbin/nologin fdp
+ && useradd --system --uid 10001 --gid fdp --home-dir /tmp --no-create-home --shell /usr/sbin/nologin fdp \
+ && install -d -o fdp -g fdp /var/lib/fdp
 COPY --from=build /opt/fdp /opt/fdp
 # A container has an address of its own, and who may reach it is the network's business.
 ENV PATH=/opt/fdp/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 HOME=/tmp WEB_HOST=0.0.0.0

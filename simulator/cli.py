@@ -164,7 +164,7 @@ def parser() -> argparse.ArgumentParser:
         "--replay-file",
         type=Path,
         metavar="PATH",
-        help=f"stream the sessions of the last {REPLAY_BACK} days back to back; kept there is where to go on after a start",
+        help=f"stream the last {REPLAY_BACK} days back to back; the file keeps where, for the next start",
     )
     return made
 
