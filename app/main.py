@@ -36,6 +36,7 @@ from app.history.handover import Handovers
 from app.history.runner import Runner
 from app.history.running import Deps
 from app.kafka import assignor, unpacking
+from app.kafka.compatibility import check_compatibility
 from app.kafka.config import MAX_MESSAGE_BYTES, check_brokers
 from app.kafka.faust_credentials import faust_credentials
 from app.kafka.index import Index
@@ -88,7 +89,10 @@ def preflight(settings: Settings) -> tuple[dict[str, int], dict[str, int]]:
     check_brokers(settings)
     # The registry first: a start that fails should have made nothing.
     ids = register_all(settings)
-    return Topics(settings).ensure_control(control_topics(settings)), ids
+    topics, specs = Topics(settings), control_topics(settings)
+    partitions = topics.ensure_control(specs)
+    check_compatibility(topics, specs)
+    return partitions, ids
 
 
 class RoleApp(faust.App):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from confluent_kafka import KafkaError, KafkaException, TopicCollection, TopicPartition
@@ -32,6 +32,8 @@ _FOREVER = {"retention.ms": "-1", "retention.bytes": "-1"}
 _DAY_MS = 86_400_000
 #: Topics per request to the brokers.
 _BATCH = 500
+#: Settings that make topics cheaper and that rows do not hang on: brokers that refuse them are asked without.
+OPTIONAL_SETTINGS = ("segment.index.bytes", "segment.ms")
 #: What no second try changes: an access list, a cluster or a policy that forbids it.
 _REFUSALS = (
     KafkaError.TOPIC_AUTHORIZATION_FAILED,
@@ -123,6 +125,8 @@ class Topics:
     def __init__(self, settings: Settings) -> None:
         self._admin = AdminClient(client_config(settings))
         self._replicas = settings.replication_factor
+        #: Whether these brokers are asked for nothing but what rows hang on.
+        self._plain = False
 
     def ensure_control(self, specs: Iterable[TopicSpec]) -> dict[str, int]:
         """Make what is missing; the partition counts as they are, without a topic that the brokers refuse and that can
@@ -156,25 +160,44 @@ class Topics:
         wanted = {spec.name: spec for spec in specs}
         there = self.existing(wanted)
         missing = [spec for name, spec in wanted.items() if name not in there]
-        new = [
-            NewTopic(
-                spec.name, num_partitions=spec.partitions, replication_factor=self._replicas, config=dict(spec.config)
-            )
-            for spec in missing
-        ]
         refused: dict[str, str] = {}
-        for begin in range(0, len(new), _BATCH):
-            for name, future in self._admin.create_topics(new[begin : begin + _BATCH]).items():
-                try:
-                    future.result(timeout)
-                except KafkaException as error:
-                    if error.args[0].code() in _WRONG:
-                        refused[name] = error.args[0].str()
-                    elif error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
-                        raise LogError(f"topic {name} could not be made: {error.args[0].str()}") from None
+        for begin in range(0, len(missing), _BATCH):
+            refused |= self._make(missing[begin : begin + _BATCH], timeout)
         made = set(wanted) - set(refused)
         self._await(lambda: self.existing(made) >= made, timeout, f"topics {sorted(made)[:3]} to appear")
         return refused
+
+    def _make(self, specs: Sequence[TopicSpec], timeout: float) -> dict[str, str]:
+        """Make one batch; the ones that the brokers refuse, with their reason."""
+        new = [
+            NewTopic(
+                spec.name,
+                num_partitions=spec.partitions,
+                replication_factor=self._replicas,
+                config={k: v for k, v in spec.config.items() if not (self._plain and k in OPTIONAL_SETTINGS)},
+            )
+            for spec in specs
+        ]
+        refused: dict[str, str] = {}
+        unknown: set[str] = set()
+        for name, future in self._admin.create_topics(new).items():
+            try:
+                future.result(timeout)
+            except KafkaException as error:
+                code = error.args[0].code()
+                if code in _WRONG:
+                    refused[name] = error.args[0].str()
+                    if code == KafkaError.INVALID_CONFIG:
+                        unknown.add(name)
+                elif code != KafkaError.TOPIC_ALREADY_EXISTS:
+                    raise LogError(f"topic {name} could not be made: {error.args[0].str()}") from None
+        again = [s for s in specs if s.name in unknown and not self._plain and set(OPTIONAL_SETTINGS) & s.config.keys()]
+        if not again:
+            return refused
+        logger.warning("the brokers refuse a setting of %s (%s): asking without", again[0].name, refused[again[0].name])
+        self._plain = True
+        asked = {spec.name for spec in again}
+        return {name: why for name, why in refused.items() if name not in asked} | self._make(again, timeout)
 
     def delete(self, names: Iterable[str], timeout: float = 30.0) -> dict[str, str]:
         """Delete topics and wait until they have left the metadata; one that is not there is fine.
@@ -242,11 +265,16 @@ class Topics:
                         raise LogError(f"topic {name} could not be described: {error.args[0].str()}") from None
         return found
 
-    def config_of(self, name: str) -> dict[str, str]:
-        """A topic's settings as the broker has them."""
-        resource = ConfigResource(ResourceType.TOPIC, name)
-        (future,) = self._admin.describe_configs([resource]).values()
-        return {key: entry.value for key, entry in future.result(10).items()}
+    def configs(self, names: Iterable[str]) -> dict[str, dict[str, str]]:
+        """The settings of topics as the brokers have them. Raises ``LogError``, also where that may not be asked."""
+        asked = [ConfigResource(ResourceType.TOPIC, name) for name in names]
+        found: dict[str, dict[str, str]] = {}
+        for resource, future in self._admin.describe_configs(asked, request_timeout=10).items():
+            try:
+                found[resource.name] = {key: entry.value for key, entry in future.result(15).items()}
+            except KafkaException as error:
+                raise LogError(f"topic {resource.name} could not be described: {error.args[0].str()}") from None
+        return found
 
     def _listed(self) -> dict[str, TopicMetadata]:
         try:

@@ -1,6 +1,8 @@
-"""Brokers behind SASL_SSL, a registry behind TLS and a password, tokens, limits; and what is secret is shown nowhere.
+"""Brokers behind SASL_SSL and access lists, a registry behind TLS and a password, tokens, limits; and what is secret is
+shown nowhere.
 
-A platform of its own on a broker of its own, which takes log-ins on a second listener.
+A platform of its own on a broker of its own, which takes log-ins on a second listener and allows its user just what
+docs/brokers.md says.
 """
 
 from __future__ import annotations
@@ -19,11 +21,22 @@ import httpx
 import pytest
 from aiokafka import AIOKafkaProducer
 from certificates import Authority, Pair
-from confluent_kafka.admin import AdminClient, ScramCredentialInfo, ScramMechanism, UserScramCredentialUpsertion
+from confluent_kafka.admin import (
+    AclBinding,
+    AclOperation,
+    AclPermissionType,
+    AdminClient,
+    ResourcePatternType,
+    ResourceType,
+    ScramCredentialInfo,
+    ScramMechanism,
+    UserScramCredentialUpsertion,
+)
 from faust.transport.drivers.aiokafka import credentials_to_aiokafka_auth
 from harness import Platform, until, web_ports
 from tls_front import behind_tls
 
+from app.avro.files import ROOT
 from app.avro.registry import registry_login
 from app.errors import SettingError
 from app.kafka.config import check_brokers, reader_login
@@ -83,7 +96,33 @@ def listener(authority: Authority, pair: Pair) -> SecuredListener:
             "scram-sha-256.sasl.jaas.config": f"{login}.scram.ScramLoginModule required;",
             "scram-sha-512.sasl.jaas.config": f"{login}.scram.ScramLoginModule required;",
         },
+        # Whoever comes by the plain listener, the broker itself included, is nobody in particular.
+        {
+            "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+            "super.users": "User:ANONYMOUS",
+        },
     )
+
+
+def documented_rights() -> list[AclBinding]:
+    """The access list of docs/brokers.md, and what it says a consumer needs of its group."""
+    page = (ROOT / "docs/brokers.md").read_text(encoding="utf-8")
+    lines = re.findall(r"^\| (\w+) \| `([\w.-]+)` \| (literal|prefixed) \| ([\w, ]+) \|$", page, re.M)
+    assert len(lines) == 13
+    lines.append(("group", "group-", "prefixed", "read"))
+    return [
+        AclBinding(
+            ResourceType[kind.upper()],
+            name,
+            ResourcePatternType[pattern.upper()],
+            "User:alice",
+            "*",
+            AclOperation[operation.upper()],
+            AclPermissionType.ALLOW,
+        )
+        for kind, name, pattern, operations in lines
+        for operation in operations.split(", ")
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -96,6 +135,9 @@ def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
         embedded_services(folder / "services", secured=listener(authority, server)) as services,
         behind_tls(services.registry_url, server, f"carol:{REGISTRY_PASSWORD}") as registry,
     ):
+        admin = AdminClient({"bootstrap.servers": services.bootstrap})
+        for made in admin.create_acls(documented_rights()).values():
+            made.result(30)
         settings: dict[str, Any] = {
             "kafka_bootstrap_servers": services.secured,
             "kafka_security_protocol": "SASL_SSL",
@@ -147,6 +189,9 @@ def test_a_backtest_runs_and_is_read_back_by_the_secured_listener(platform: Plat
     rows = platform.rows(series["topic"])
     assert len(rows) == series["rows"] > 0
     assert rows[0]["symbol"] == "KO"
+    deleted = platform.http.delete(f"/backtests/{done['backtest_id']}?topics=true")
+    assert deleted.status_code == 202
+    until("its topic to be gone", lambda: platform.http.get(f"/backtests/{done['backtest_id']}").status_code == 404)
 
 
 def test_a_live_subscription_is_fed_by_the_secured_listener(platform: Platform) -> None:
