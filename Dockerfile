@@ -41,6 +41,6 @@ USER 10001:10001
 WORKDIR /tmp
 EXPOSE 6066 6067 6068
 STOPSIGNAL SIGTERM
-HEALTHCHECK --interval=5s --timeout=5s --start-period=60s --retries=3 CMD ["python", "-m", "app.healthcheck"]
+HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 CMD ["python", "-m", "app.healthcheck"]
 ENTRYPOINT ["fdp"]
 CMD ["worker"]
