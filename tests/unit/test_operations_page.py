@@ -219,3 +219,7 @@ def test_volumes_that_are_copied_are_those_of_compose() -> None:
         f"{_compose(ROOT / 'docker-compose.yml')['name']}_{name}" for one in COMPOSE for name in one.get("volumes", ())
     }
     assert set(re.findall(r"\bfdp_\w+-data\b", PAGE)) == {"fdp_redpanda-data", "fdp_kafka-data"} <= volumes
+    (version,) = set(
+        re.findall(r"\$\{FDP_VERSION:-([\d.]+)\}", (ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
+    )
+    assert set(re.findall(r"\bfdp:([\d.]+)", PAGE)) == {version}
