@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import promql_parser
 import pytest
@@ -178,17 +180,79 @@ def test_panels_stand_beside_each_other_and_explain_themselves() -> None:
         taken |= cells
 
 
-def test_prometheus_scrapes_each_role_at_its_port_and_knows_the_rules() -> None:
+def test_prometheus_scrapes_each_process_of_a_role_and_knows_the_rules() -> None:
     body = _yaml("prometheus/prometheus.yml")
     assert body["rule_files"] == ["alerts.yml"]
-    scraped = {one["job_name"]: one["static_configs"][0]["targets"] for one in body["scrape_configs"]}
     ports = {name: Settings.model_fields[name].default for name in ("web_port", "history_web_port", "live_web_port")}
     assert list(ports.values()) == [6066, 6067, 6068]
-    assert scraped == {role: [f"{role}:{port}"] for role, port in zip(ROLES, ports.values(), strict=True)}
+    # By the addresses of a name, of which there is one for each container.
+    found = {one["job_name"]: one["dns_sd_configs"] for one in body["scrape_configs"]}
+    assert found == {
+        role: [{"names": [role], "type": "A", "port": port, "refresh_interval": "15s"}]
+        for role, port in zip(ROLES, ports.values(), strict=True)
+    }
+    services = _compose()["services"]
+    for role in ROLES:
+        assert services[role]["command"] == ["worker", "--role", role]
+        assert set(services[role]["networks"]) & set(services["prometheus"]["networks"])
+
+
+def test_prometheus_is_given_a_token_as_the_page_says() -> None:
+    text = (MONITORING / "prometheus/prometheus.yml").read_text(encoding="utf-8")
+    page = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
+    (pattern, wanted) = re.findall(r"^sed -i 's/(.*)/(.*)/' monitoring/prometheus/prometheus.yml$", page, flags=re.M)[0]
+    # The same in Python's words: a basic regular expression has its groups in escaped parentheses.
+    pattern = pattern.replace(r"\(", "(").replace(r"\)", ")")
+    with_token = yaml.safe_load(re.sub(pattern, wanted, text, flags=re.M))
+    (file,) = {one.pop("authorization")["credentials_file"] for one in with_token["scrape_configs"]}
+    assert with_token == yaml.safe_load(text)
+    folder, _, secret = file.rpartition("/")
+    assert folder == "/run/secrets"
+    overrides = [yaml.safe_load(body) for body in re.findall(r"^```yaml\n(.*?)^```", page, flags=re.M | re.S)]
+    (override,) = [one for one in overrides if "prometheus" in one["services"]]
+    assert override["services"]["prometheus"]["secrets"] == [secret]
+    assert override["secrets"] == {secret: {"file": f"./secrets/{secret}"}}
 
 
 def test_grafana_is_told_of_prometheus_and_of_the_folder_of_dashboards() -> None:
     (source,) = _yaml("grafana/provisioning/datasources/prometheus.yml")["datasources"]
     assert (source["type"], source["url"], source["isDefault"]) == ("prometheus", "http://prometheus:9090", True)
+    (variable,) = _dashboard()["templating"]["list"]
+    # What it shows when it is opened, before anybody has chosen.
+    assert variable["current"] == {"text": source["name"], "value": source["uid"]}
+    assert source["jsonData"]["timeInterval"] == _yaml("prometheus/prometheus.yml")["global"]["scrape_interval"]
+
+
+def test_compose_mounts_what_prometheus_and_grafana_are_told_to_read() -> None:
+    services = _compose()["services"]
+    (config,) = [one for one in services["prometheus"]["command"] if one.startswith("--config.file=")]
+    here = _mounted("prometheus", config.partition("=")[2])
+    assert here == MONITORING / "prometheus/prometheus.yml"
+    for name in _yaml("prometheus/prometheus.yml")["rule_files"]:
+        assert (here.parent / name).exists()
+    # Where Grafana looks unless it is told otherwise.
+    provisioning = _mounted("grafana", "/etc/grafana/provisioning")
+    assert {path.name for path in provisioning.iterdir()} == {"dashboards", "datasources"}
     (provider,) = _yaml("grafana/provisioning/dashboards/platform.yml")["providers"]
-    assert provider["options"]["path"].startswith("/")
+    folder = _mounted("grafana", provider["options"]["path"])
+    assert [path.name for path in folder.glob("*.json")] == ["platform.json"]
+    (source,) = _yaml("grafana/provisioning/datasources/prometheus.yml")["datasources"]
+    address = urlsplit(source["url"])
+    assert address.hostname in services
+    assert any(port.endswith(f":{address.port}") for port in services[address.hostname]["ports"])
+
+
+def _compose() -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
+    return found
+
+
+def _mounted(service: str, path: str) -> Path:
+    """What lies at a path of a container, by the longest mount that holds it."""
+    mounts = [volume.split(":")[:2] for volume in _compose()["services"][service]["volumes"]]
+    held = [(target, source) for source, target in mounts if path == target or path.startswith(f"{target}/")]
+    target, source = max(held, key=lambda one: len(one[0]))
+    assert source.startswith("./"), f"{source} is no folder of the repository"
+    found = ROOT / source / path.removeprefix(target).lstrip("/")
+    assert found.exists(), f"{path} of {service} would be {found}"
+    return found
