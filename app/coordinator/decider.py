@@ -103,6 +103,7 @@ class Decider:
                 start={(REQUESTS, 0): self._index.position + 1} if self._index.position >= 0 else None,
                 measured=True,
             )
+            _check_same_log(self._index.position, follower.ends()[REQUESTS, 0])
             self._inbox, self._follower = inbox, follower
             follower.start()
             logger.info("deciding on requests from offset %d on", self._index.position + 1)
@@ -180,6 +181,16 @@ class Decider:
             case Rejected(why):
                 logger.info("requests@%d rejected: %.300s", record.offset, why)
         return decision
+
+
+def _check_same_log(decided: int, end: int) -> None:
+    """Raise ``LogError`` when the log ends before what was decided: then it is another one. Offsets name runs, so a
+    decision on its messages would be taken for an older one."""
+    if end <= decided:
+        raise LogError(
+            f"requests ends at offset {end}, and offset {decided} was decided: it was made anew beside older control "
+            "topics; bring it back as it was, or delete all control topics (docs/operations.md, Backup and restore)"
+        )
 
 
 def _write(writer: TransactionalWriter, record: Record, decision: Decision) -> None:

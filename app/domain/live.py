@@ -15,6 +15,7 @@ from typing import Any, Literal
 import orjson
 
 from app.domain.contracts import Contracts
+from app.domain.evolution import known
 from app.domain.series import SeriesName
 
 #: Microseconds by which an event may arrive behind later ones: the highest event time written, less this, is what a
@@ -134,7 +135,7 @@ class Coverage:
     @classmethod
     def decode(cls, value: bytes) -> Coverage:
         body = orjson.loads(value)
-        return cls(**body | {name: micros(body.get(name)) for name in _INSTANTS})
+        return cls(**known(cls, body) | {name: micros(body.get(name)) for name in _INSTANTS})
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +227,7 @@ class FeedState:
     @classmethod
     def decode(cls, value: bytes) -> FeedState:
         body = orjson.loads(value)
-        return cls(**body | {"clock": micros(body["clock"])})
+        return cls(**known(cls, body) | {"clock": micros(body["clock"])})
 
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)

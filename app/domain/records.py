@@ -17,6 +17,7 @@ import orjson
 
 from app.domain.checking import parse_request
 from app.domain.contracts import Contracts
+from app.domain.evolution import known
 from app.domain.handover import handover_after, history_end
 from app.domain.live import Subscription
 from app.domain.live_request import subscription
@@ -230,7 +231,7 @@ class Checkpoint:
 
     @classmethod
     def decode(cls, value: bytes) -> Checkpoint:
-        return cls(**orjson.loads(value))
+        return cls(**known(cls, orjson.loads(value)))
 
 
 def plan_key(topic: str) -> str:

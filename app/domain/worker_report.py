@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 
+from app.domain.evolution import known
 from app.domain.receipt import iso
 
 #: Seconds between two reports of a process, and after which one that tells nothing more counts as gone.
@@ -52,7 +53,7 @@ class WorkerReport:
     def decode(cls, value: bytes) -> WorkerReport:
         body = orjson.loads(value)
         body["started_at"] = dt.datetime.fromisoformat(body["started_at"])
-        return cls(**body)
+        return cls(**known(cls, body))
 
     def as_json(self, at: int) -> dict[str, Any]:
         """The report as it is told over HTTP; ``at``: when the broker took it, in milliseconds since 1970."""

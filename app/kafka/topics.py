@@ -148,7 +148,7 @@ class Topics:
         if counts.get(SERIES) != counts.get(PROGRESS):
             raise LogError(
                 f"topics series and progress have {counts.get(SERIES)} and {counts.get(PROGRESS)} partitions; "
-                "they must have the same number: delete both, or add partitions to the smaller one"
+                "a series and its checkpoints share a partition's number: bring back the number both had"
             )
         return counts
 
