@@ -30,14 +30,14 @@ class Command:
     folder: Path
 
 
-def java_command(settings: Settings, jar: Path, account: Login | ApiKey, environment: Mapping[str, str]) -> Command:
+def java_command(settings: Settings, account: Login | ApiKey, environment: Mapping[str, str]) -> Command:
     """The vendor's launcher with everything it is told; raises :class:`CannotStart` when there is no Java."""
     java = shutil.which(settings.java, path=environment.get("PATH", os.defpath))
     if java is None:
         raise CannotStart(f"THETA_JAVA={settings.java}: there is no such program; install Java 21 or name it")
     # Java takes its user's home from the list of users, not from HOME.
     arguments = [java, f"-Xms{settings.heap}", f"-Xmx{settings.heap}", f"-Duser.home={settings.home}"]
-    arguments += ["-jar", str(jar)]
+    arguments += ["-jar", str(settings.jar_file)]
     passed_on = {name: value for name, value in environment.items() if name not in _NOT_PASSED_ON}
     passed_on["HOME"] = str(settings.home)
     match account:

@@ -27,15 +27,13 @@ class ApiKey:
 
 def read(file: Path) -> Login | ApiKey:
     """What a file holds; raises :class:`CannotStart`, which never quotes the file."""
-    if file.is_dir():
-        # Docker makes one where the file that was to be mounted does not exist.
-        raise _wrong(file, "it is a folder; put a file there and make the container anew")
     try:
         lines = file.read_text(encoding="utf-8-sig").rstrip().splitlines()
     except FileNotFoundError:
-        raise _wrong(
-            file, "there is no such file; mount one (a secret), or name it by THETA_CREDENTIALS_FILE"
-        ) from None
+        raise _wrong(file, "there is no such file; mount it (a secret) or name it by THETA_CREDENTIALS_FILE") from None
+    except IsADirectoryError:
+        # Docker makes one where the file that was to be mounted does not exist.
+        raise _wrong(file, "it is a folder; put a file there and make the container anew") from None
     except OSError as problem:
         raise _wrong(file, f"it cannot be read: {problem.strerror}; let the container's user read it") from None
     except UnicodeDecodeError:

@@ -53,7 +53,7 @@ def stream(url: str, into: IO[bytes], *, silence: float = SILENCE, deadline: flo
     found = hashlib.sha256()
     size = 0
     with _opened(url, silence) as response:
-        length = response.headers.get("Content-Length")
+        length = response.length
         while block := _block(response):
             into.write(block)
             found.update(block)
@@ -61,7 +61,7 @@ def stream(url: str, into: IO[bytes], *, silence: float = SILENCE, deadline: flo
             if time.monotonic() > until:
                 raise Interrupted(f"after {deadline:.0f} s only {size} bytes were there")
         # Python tells of an end that came too early only for chunked answers.
-        if length is not None and size != int(length):
+        if length is not None and size != length:
             raise Interrupted(f"it ended after {size} of {length} bytes")
     return found.hexdigest()
 
@@ -74,7 +74,7 @@ def _opened(url: str, silence: float) -> http.client.HTTPResponse:
     except urllib.error.HTTPError as problem:
         problem.close()
         raise Interrupted(f"the server says {problem.code} {problem.reason}") from None
-    except (OSError, http.client.HTTPException) as problem:
+    except (OSError, ValueError, http.client.HTTPException) as problem:  # also a redirect to what is no URL
         raise Interrupted(_why(problem)) from None
     assert isinstance(response, http.client.HTTPResponse)
     return response

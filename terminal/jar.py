@@ -18,28 +18,26 @@ from terminal.settings import Settings
 _BLOCK = 1 << 20
 
 
-def provide(settings: Settings, tell: Callable[[str], None]) -> Path:
-    """The jar, checked; raises :class:`CannotStart`. What is there is never replaced: whoever mounts a jar means it."""
+def provide(settings: Settings, tell: Callable[[str], None]) -> None:
+    """See to it that the jar is there and right; raises :class:`CannotStart`. What is there is never
+    replaced: whoever mounts a jar means it."""
     jar = settings.jar_file
-    if jar.is_dir():
-        # Docker makes one where the file that was to be mounted does not exist.
-        raise CannotStart(f"the jar {jar} is a folder: put the file there and make the container anew")
-    if not jar.exists():
-        tell(f"fetching {download.shown(settings.jar_url)}")
-        _fetch(settings.jar_url, jar, settings.jar_sha256)
-        return jar
     try:
         found = hashlib.sha256()
         with jar.open("rb") as opened:
             while block := opened.read(_BLOCK):
                 found.update(block)
         whole = zipfile.is_zipfile(jar)
+    except FileNotFoundError:
+        tell(f"fetching {download.shown(settings.jar_url)}")
+        _fetch(settings.jar_url, jar, settings.jar_sha256)
+        return
+    except IsADirectoryError:
+        # Docker makes one where the file that was to be mounted does not exist.
+        raise CannotStart(f"the jar {jar} is a folder: put the file there and make the container anew") from None
     except OSError as problem:
-        raise CannotStart(
-            f"the jar {jar} cannot be read: {problem.strerror}; let the container's user read it"
-        ) from None
+        raise CannotStart(f"the jar {jar} cannot be read: {problem.strerror}; let its user read it") from None
     _check(f"the jar {jar}", found.hexdigest(), settings.jar_sha256, whole, "put the right one there, or remove it")
-    return jar
 
 
 def _fetch(url: str, jar: Path, sha256: str | None) -> None:

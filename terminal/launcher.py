@@ -36,13 +36,14 @@ def launch(environment: Mapping[str, str]) -> int:
     if warning := config_file.check(settings):
         tell(warning)
     _make_home(settings)
-    command = java_command(settings, jar.provide(settings, tell), account, environment)
+    command = java_command(settings, account, environment)
+    jar.provide(settings, tell)
     return asyncio.run(_run(settings, command))
 
 
 def tell(text: str) -> None:
     """A line among the terminal's own."""
-    sys.stderr.write(f"terminal: {text}\n")
+    sys.stderr.write(f"terminal: {' '.join(text.split())}\n")
     sys.stderr.flush()
 
 
