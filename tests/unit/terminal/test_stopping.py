@@ -11,10 +11,10 @@ from tests.unit.terminal.conftest import Place, alive, until
 
 ON_SIGTERM = """\
 def end(*_):
-    print("told to end")
+    say("told to end")
     {then}
 signal.signal(signal.SIGTERM, end)
-print("java runs")
+say("java runs")
 while True: signal.pause()
 """
 
@@ -40,7 +40,7 @@ def test_a_java_that_ends_by_itself_ends_the_launcher_with_its_code(place: Place
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_stop_asks_java_to_end_waits_for_it_and_is_0(place: Place, number: signal.Signals) -> None:
-    place.java(ON_SIGTERM.format(then="time.sleep(0.3); print('said goodbye'); os._exit(143)"))
+    place.java(ON_SIGTERM.format(then="time.sleep(0.3); say('said goodbye'); os._exit(143)"))
     running = place.start()
     running.until_said("java runs")
     running.signal(number)
@@ -81,7 +81,7 @@ if os.fork() == 0:
 def test_a_signal_at_any_moment_of_the_start_ends_it_with_0_and_leaves_no_java(place: Place) -> None:
     # Not before the first line of our own: until then Python itself is being started.
     for step in ("leads to 127.0.0.1", "starting", "java runs"):
-        place.java("print('java runs'); signal.pause()")
+        place.java("say('java runs'); signal.pause()")
         running = place.start()
         running.until_said(step)
         running.signal(signal.SIGTERM)
@@ -102,7 +102,7 @@ if os.fork() == 0:
         os._exit(3)
     os._exit(0)
 os.wait()
-print("java runs")
+say("java runs")
 signal.pause()""")
     running = place.start("-c", AS_FIRST_PROCESS)
     running.until_said("java runs")
@@ -117,8 +117,8 @@ signal.pause()""")
 
 def test_a_thread_dump_can_be_asked_for(place: Place) -> None:
     place.java("""\
-signal.signal(signal.SIGQUIT, lambda *_: print("threads: ..."))
-print("java runs")
+signal.signal(signal.SIGQUIT, lambda *_: say("threads: ..."))
+say("java runs")
 while True: signal.pause()""")
     running = place.start()
     running.until_said("java runs")
@@ -128,7 +128,7 @@ while True: signal.pause()""")
 
 
 def test_a_death_of_the_launcher_s_own_code_does_not_leave_java_behind(place: Place) -> None:
-    place.java("print('java runs'); signal.pause()")
+    place.java("say('java runs'); signal.pause()")
     broken = "import terminal.launcher as l, os\nasync def broken(*_): raise RuntimeError('broken')\n"
     broken += "l.asyncio.wait = broken\nl.launch(os.environ)"
     running = place.start("-c", broken)
@@ -138,7 +138,7 @@ def test_a_death_of_the_launcher_s_own_code_does_not_leave_java_behind(place: Pl
 
 
 def test_input_is_not_java_s(place: Place) -> None:
-    place.java("print('read', repr(sys.stdin.read()))")
+    place.java("say('read ' + repr(sys.stdin.read()))")
     running = place.start()
     assert running.ended() == 0
     assert "read ''" in running.lines
