@@ -56,8 +56,9 @@ class Proxy:
             return
         for listening in self._server.sockets:
             asyncio.get_running_loop().remove_reader(listening.fileno())
-        # What was accepted a moment ago becomes a connection now, and is hung up by _accept. Of a server that is closed
-        # already Python (3.11) neither makes one nor closes the socket.
+        # What was accepted a moment ago becomes a connection now, and is hung up by _accept: of a server that is closed
+        # already Python (3.11) neither makes one nor closes the socket. And every task takes its first step, without
+        # which it would close nothing when it is cancelled.
         await asyncio.sleep(0)
         self._server.close()
         for task in self._tasks:
@@ -71,12 +72,7 @@ class Proxy:
             return
         task = asyncio.get_running_loop().create_task(self._serve(reader, client))
         self._tasks.add(task)
-
-        def ended(_: asyncio.Task[None]) -> None:
-            self._tasks.discard(task)
-            client.transport.abort()  # a task that is cancelled before its first step has closed nothing
-
-        task.add_done_callback(ended)
+        task.add_done_callback(self._tasks.discard)
 
     async def _serve(self, asked: StreamReader, client: StreamWriter) -> None:
         ends = [client]

@@ -158,7 +158,7 @@ def test_a_redirect_leads_only_where_the_url_might(place: Place, vendor: Vendor,
     vendor.status, vendor.location = 302, location
     running = place.start()
     assert running.ended() == 2
-    assert "could not be fetched: " in running.lines[-1]
+    assert f"could not be fetched: it leads on to {location}, which is not https" in running.lines[-1]
     assert left(place) == []
 
 
