@@ -39,6 +39,7 @@ def run(
     host: str = "127.0.0.1",
     queue_length: int = 16,
     json_dialect: JsonDialect = "new",
+    pin_caller: bool = False,
     cache_mb: int = 256,
     ready_file: Path | None = None,
     clock: str | None = None,
@@ -65,6 +66,7 @@ def run(
             jitter_ms=jitter_ms,
             queue_length=queue_length,
             json_dialect=json_dialect,
+            pin_caller=pin_caller,
             cache_bytes=cache_mb * 2**20,
             rules=rules_from_json(faults.read_bytes()) if faults else (),
             clock=MarketClock(read_instant(clock) if clock else None, 1 if replayed else speed),
@@ -154,6 +156,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--host", default="127.0.0.1", help="the address to bind (default: %(default)s)")
     made.add_argument("--queue-length", type=int, default=16, help="requests that wait before one is refused with 429")
     made.add_argument("--json-dialect", choices=get_args(JsonDialect), default="new", help="by the age of the account")
+    made.add_argument("--pin-caller", action="store_true", help="answer only the address that asked first; others: 476")
     made.add_argument("--cache-mb", type=int, default=256, help="rendered days kept in memory (default: %(default)s)")
     made.add_argument("--ready-file", type=Path, metavar="PATH", help="gets both URLs as JSON once the ports answer")
     made.add_argument("--clock", metavar="TIME", help="when to begin, such as 2024-07-02T09:29:50 (New York)")

@@ -176,6 +176,7 @@ class Simulator:
         entry = self._service.ledger.begin(path, request.rel_url.raw_query_string)
         try:
             try:
+                self._service.admit(request.remote or "")
                 if request.method != "GET":
                     raise Refusal(405, "Only GET is supported")
                 reply = await self._service.reply(entry, list(request.rel_url.query.items()))

@@ -35,7 +35,8 @@ Pairs = Sequence[tuple[str, str]]
 @dataclass(frozen=True)
 class Options:
     """How a simulated terminal behaves. ``latency_ms`` is added to each queued request while it holds its slot, and
-    up to ``jitter_ms`` more at random; ``clock`` tells the current instant (aware).
+    up to ``jitter_ms`` more at random; ``clock`` tells the current instant (aware). With ``pin_caller`` only the
+    address that asked first is answered, as real ones do.
 
     Of the stream: ``replay`` gives it a time of its own; ``login_seconds`` is what a login takes; ``stream_caps``
     replace the tier's (``{"STOCK_TRADE": 2}``); beyond ``stream_buffer_bytes`` unsent ones events are lost; the full
@@ -47,6 +48,7 @@ class Options:
     jitter_ms: float = 0
     queue_length: int = 16
     json_dialect: JsonDialect = "new"
+    pin_caller: bool = False
     rules: tuple[Rule, ...] = ()
     cache_bytes: int = 256 * 2**20
     clock: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC)
@@ -88,6 +90,7 @@ class Service:
         self.ledger = Ledger()
         self.faults = Faults(options.rules, options.seed)
         self.cache = LeafCache(options.cache_bytes)
+        self.pinned: str | None = None
         self._on_shutdown = on_shutdown
         # One thread: making a day is pure computation, and more of them would only share the interpreter.
         self._threads = ThreadPoolExecutor(max_workers=1, thread_name_prefix="simulator-market")
@@ -126,6 +129,15 @@ class Service:
             "faults": self.faults.report(),
             **self.ledger.report(),
         }
+
+    def admit(self, caller: str) -> None:
+        """Raises :class:`Refusal` 476 when the terminal is pinned to another address; the first to ask pins it."""
+        if not self.options.pin_caller:
+            return
+        if self.pinned is None:
+            self.pinned = caller
+        if self.pinned != caller:
+            raise Refusal(476, DEFAULT_TEXTS[476])
 
     async def reply(self, entry: Entry, pairs: Pairs) -> Reply:
         """The answer to a GET of one of the vendor's paths; raises :class:`Refusal`."""

@@ -15,8 +15,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from command import run_command
+from console import Terminal
 from harness import Platform, until
-from terminal import Terminal
 
 pytestmark = pytest.mark.integration
 
