@@ -132,7 +132,8 @@ def test_run_local_ends_when_told() -> None:
     run_local(load(**ELSEWHERE), stop=stop, on_event=events.append, on_ready=ready)
     assert told
     assert events[0] == "starting simulator, coordinator, history, live"
-    assert events[-1] == "stopping"
+    # The keepers tell of their services from threads of their own, so the last word may be one of theirs.
+    assert "stopping" in events
 
 
 RUN = """
