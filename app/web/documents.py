@@ -9,6 +9,8 @@ from functools import cached_property
 
 from aiohttp import web
 
+from app.web.negotiation import best_encoding
+
 #: To be asked for again each time, which costs nothing while it is the same; or never, for its name tells the version.
 REVALIDATE, FOREVER = "no-cache", "public, max-age=31536000, immutable"
 
@@ -33,7 +35,7 @@ class Document:
 
     def answer(self, request: web.Request) -> web.Response:
         """The document as this client wants it, or 304 when it has it already."""
-        small = _takes_gzip(request.headers.get("Accept-Encoding", ""))
+        small = best_encoding(request.headers.get("Accept-Encoding"), ("gzip",)) == "gzip"
         headers = {**self.headers, "Cache-Control": self.cache, "Vary": "Accept-Encoding"}
         # Other bytes have another name.
         headers["ETag"] = f'"{self.etag}-gzip"' if small else f'"{self.etag}"'
@@ -44,11 +46,3 @@ class Document:
         if small:
             headers["Content-Encoding"] = "gzip"
         return web.Response(body=self._small if small else self.body, headers=headers)
-
-
-def _takes_gzip(accepted: str) -> bool:
-    for one in accepted.lower().split(","):
-        coding, _, weight = one.partition(";")
-        if coding.strip() in ("gzip", "*"):
-            return weight.replace(" ", "").rstrip("0.") != "q="
-    return False

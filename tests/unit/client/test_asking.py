@@ -158,7 +158,7 @@ def test_each_refusal_is_an_error_of_its_own(server: Speaking, use: Any, status:
     error = caught.value
     assert type(error) is kind
     assert (error.status, error.title, error.detail, error.retry_after) == (status, "No", "words", 0)
-    assert len(server.asked) == (4 if status == 503 else 1), "only a 503 is asked again"
+    assert len(server.asked) == (4 if status == 503 else 1), "of these only a 503 is asked again"
 
 
 def test_the_fields_at_fault_are_named(server: Speaking, use: Any) -> None:
