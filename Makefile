@@ -14,10 +14,7 @@ demo: $(READY)  ## the main job from nothing, 15 to 25 s from the second time on
 test: $(READY)  ## all tests but chaos, on an embedded broker and registry, in a real browser
 	$(BIN)/python -m pytest tests/unit tests/integration tests/browser -n 2 --dist loadfile --no-loadscope-reorder
 
-test-test-containers: $(READY)  ## docker compose up, kill, down and up again, where there is a Docker engine; some minutes
-	$(BIN)/python -m pytest tests/containers
-
-chaos: $(READY)  ## a part of chaos, some minutes: each kind of death, a few times
+test-chaos: $(READY)  ## a part of chaos, some minutes: each kind of death, a few times
 	$(BIN)/python -m pytest tests/chaos
 
 test-containers: $(READY)  ## docker compose up, kill, down and up again, where there is a Docker engine; some minutes

@@ -15,6 +15,9 @@ from terminal.settings import Settings
 API_KEY = "THETADATA_API_KEY"
 """The vendor's variable. Every process can read another's arguments, its environment only its own user."""
 
+TMP = "tmp"
+"""Folder for temporary files, in the terminal's home."""
+
 _NOT_PASSED_ON = (
     API_KEY,  # it would go before the credentials file
     "THETATERMINALID",  # it would shift the terminal's ports
@@ -37,6 +40,8 @@ def java_command(settings: Settings, account: Login | ApiKey, environment: Mappi
         raise CannotStart(f"THETA_JAVA={settings.java}: there is no such program; install Java 21 or name it")
     # Java takes its user's home from the list of users, not from HOME.
     arguments = [java, f"-Xms{settings.heap}", f"-Xmx{settings.heap}", f"-Duser.home={settings.home}"]
+    # Libraries unpack native code there to run it, which a container's /tmp mostly forbids.
+    arguments.append(f"-Djava.io.tmpdir={settings.home / TMP}")
     arguments += ["-jar", str(settings.jar_file)]
     passed_on = {name: value for name, value in environment.items() if name not in _NOT_PASSED_ON}
     passed_on["HOME"] = str(settings.home)

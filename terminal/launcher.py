@@ -16,7 +16,7 @@ import sys
 from collections.abc import Mapping
 
 from terminal import config_file, credentials, jar
-from terminal.command import Command, java_command
+from terminal.command import TMP, Command, java_command
 from terminal.errors import CannotStart
 from terminal.java import Java
 from terminal.proxy import Proxy
@@ -106,6 +106,10 @@ def _make_home(settings: Settings) -> None:
         raise CannotStart(f"THETA_HOME={home} cannot be made: {problem.strerror}; mount a volume there") from None
     if not os.access(home, os.W_OK | os.X_OK):
         raise CannotStart(f"THETA_HOME={home} cannot be written by user {os.getuid()}: make it theirs")
+    try:
+        (home / TMP).mkdir(exist_ok=True)
+    except OSError as problem:
+        raise CannotStart(f"{home / TMP} cannot be made: {problem.strerror}; it is for temporary files") from None
 
 
 def _check_free(name: str, port: int) -> None:

@@ -109,6 +109,7 @@ class Decider:
             logger.info("deciding on requests from offset %d on", self._index.position + 1)
             housekeeping = Housekeeping(self._index)
             while mine():
+                _check_understood(self._index.beyond)
                 batch = _drain(inbox)
                 if batch:
                     self._decide(writer, batch)
@@ -181,6 +182,16 @@ class Decider:
             case Rejected(why):
                 logger.info("requests@%d rejected: %.300s", record.offset, why)
         return decision
+
+
+def _check_understood(beyond: str | None) -> None:
+    """Raise ``LogError`` while there is a backtest that a later version accepted and this one does not understand: its
+    id would be taken for free, and its topics for nobody's."""
+    if beyond is not None:
+        raise LogError(
+            f"backtest {beyond} was asked for in a way that only a later version knows, so nothing is decided here; "
+            "upgrade this coordinator (docs/operations.md, Upgrading)"
+        )
 
 
 def _check_same_log(decided: int, end: int) -> None:

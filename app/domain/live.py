@@ -71,6 +71,8 @@ class Subscription:
     @classmethod
     def decode(cls, topic: str, value: bytes) -> Subscription:
         body = orjson.loads(value)
+        if later := body.keys() - known(cls, body).keys():
+            raise ValueError(f"a subscription with {min(later)}, which this version does not know")
         return cls(
             topic,
             body["run"],

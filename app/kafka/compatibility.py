@@ -11,13 +11,16 @@ import logging
 from collections.abc import Iterable, Mapping
 
 from app.errors import LogError, SettingError
-from app.kafka.topics import Topics, TopicSpec
+from app.kafka.topics import OPTIONAL, Topics, TopicSpec
 
 logger = logging.getLogger(__name__)
 
 #: What brokers without topic ids (KIP-516) tell in the place of one.
 NO_ID = "AAAAAAAAAAAAAAAAAAAAAA"
 _BROKERS = "KAFKA_BOOTSTRAP_SERVERS"
+_AUTO_CREATE = "auto.create.topics.enable"
+#: Of Redpanda's topics.
+_WRITE_CACHING = "write.caching"
 
 
 def check_compatibility(topics: Topics, specs: Iterable[TopicSpec]) -> None:
@@ -38,17 +41,41 @@ def check_compatibility(topics: Topics, specs: Iterable[TopicSpec]) -> None:
         found = topics.configs(ids)
     except LogError as error:
         logger.warning("whether the control topics are set as they have to be is not known: %s", error)
-        return
+    else:
+        _check_topics(wanted, found)
+    _check_broker(topics)
+
+
+def _check_topics(wanted: Mapping[str, TopicSpec], found: Mapping[str, Mapping[str, str]]) -> None:
     for name, config in found.items():
         for setting, value, needed in unfit(wanted[name].config, config):
             words = (
                 f"topic {name} has {setting}={value or 'unknown to the brokers'} and needs {needed}"
                 f"{'' if value is None else ': set it with kafka-configs.sh or rpk topic alter-config'}"
             )
-            if setting.startswith("retention."):
+            if setting.startswith("retention.") or name in OPTIONAL:
                 logger.warning("%s", words)
             else:
                 raise SettingError(_BROKERS, words)
+    if any(config.get(_WRITE_CACHING) == "true" for config in found.values()):
+        logger.warning(
+            "these brokers acknowledge what is not on a disk yet (write.caching): rows and decisions are lost with "
+            "their power; switch it off with rpk cluster config set write_caching_default false"
+        )
+
+
+def _check_broker(topics: Topics) -> None:
+    try:
+        config = topics.broker_config()
+    except LogError as error:
+        logger.info("whether the brokers make topics by themselves is not known: %s", error)
+        return
+    if config.get(_AUTO_CREATE) == "true":
+        logger.warning(
+            "these brokers make topics for whoever asks for one (%s): a reader of a data topic that was deleted "
+            "brings it back, with a retention that deletes rows of the past; switch it off",
+            _AUTO_CREATE,
+        )
 
 
 def unfit(wanted: Mapping[str, str], found: Mapping[str, str]) -> list[tuple[str, str | None, str]]:

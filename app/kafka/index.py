@@ -27,7 +27,7 @@ from app.domain.records import (
     decode_part,
 )
 from app.domain.series import SeriesName
-from app.errors import LogError
+from app.errors import InvalidRequest, LogError
 from app.kafka.log import Record, read_records
 from app.kafka.log_index import LogIndex
 from app.kafka.topics import BACKTESTS, PROGRESS, SERIES
@@ -83,6 +83,8 @@ class Index(LogIndex):
         self._backtests: dict[str, BacktestRecord] = {}
         #: Those that are being deleted.
         self._leaving: set[str] = set()
+        #: Those whose request only a later version understands.
+        self._beyond: set[str] = set()
         self._entries: dict[str, _Entry] = {}
         #: By partition: topics whose series have work left, and topics that only ``progress`` speaks of.
         self._open: dict[int, set[str]] = {}
@@ -101,6 +103,12 @@ class Index(LogIndex):
 
     def backtest(self, backtest_id: str) -> BacktestRecord | None:
         return self._backtests.get(backtest_id)
+
+    @property
+    def beyond(self) -> str | None:
+        """A backtest that was accepted and whose request this version does not understand; None when there is none."""
+        with self._lock:
+            return min(self._beyond, default=None)
 
     def backtests(self) -> list[BacktestRecord]:
         """All backtests, the latest accepted first."""
@@ -244,8 +252,15 @@ class Index(LogIndex):
         elif record.value is None:
             self._backtests.pop(key, None)
             self._leaving.discard(key)
+            self._beyond.discard(key)
         else:
-            found = self._backtests[key] = BacktestRecord.decode(record.value)
+            try:
+                found = BacktestRecord.decode(record.value)
+            except InvalidRequest:
+                self._beyond.add(key)
+                raise
+            self._beyond.discard(key)
+            self._backtests[key] = found
             if found.delete is not None:
                 self._leaving.add(key)
 

@@ -27,7 +27,7 @@ WORKERS = "workers"
 logger = logging.getLogger(__name__)
 
 #: Nothing but telling how busy processes are hangs on it.
-_OPTIONAL = frozenset({WORKERS})
+OPTIONAL = frozenset({WORKERS})
 _FOREVER = {"retention.ms": "-1", "retention.bytes": "-1"}
 _DAY_MS = 86_400_000
 #: Topics per request to the brokers.
@@ -52,6 +52,8 @@ _WRONG = (
     KafkaError.INVALID_REQUEST,
     KafkaError.UNSUPPORTED_VERSION,
 )
+#: A setting that the brokers do not know, or that a rule of theirs does not allow: what is optional is left out then.
+_WRONG_SETTINGS = (KafkaError.INVALID_CONFIG, KafkaError.POLICY_VIOLATION)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,12 +138,12 @@ class Topics:
         """
         specs = list(specs)
         for name, why in self.create(specs).items():
-            if name not in _OPTIONAL:
+            if name not in OPTIONAL:
                 raise LogError(f"topic {name} could not be made: {why}")
             logger.warning("topic %s could not be made and is done without: %s", name, why)
         counts = self.partition_counts([spec.name for spec in specs])
         for spec in specs:
-            if spec.name in _OPTIONAL and spec.name not in counts:
+            if spec.name in OPTIONAL and spec.name not in counts:
                 continue
             if spec.partitions == 1 and counts[spec.name] != 1:
                 raise LogError(f"topic {spec.name} has {counts[spec.name]} partitions and must have one; delete it")
@@ -169,17 +171,19 @@ class Topics:
 
     def _make(self, specs: Sequence[TopicSpec], timeout: float) -> dict[str, str]:
         """Make one batch; the ones that the brokers refuse, with their reason."""
+        # Another thread may learn meanwhile what these brokers do not take.
+        plain = self._plain
         new = [
             NewTopic(
                 spec.name,
                 num_partitions=spec.partitions,
                 replication_factor=self._replicas,
-                config={k: v for k, v in spec.config.items() if not (self._plain and k in OPTIONAL_SETTINGS)},
+                config={k: v for k, v in spec.config.items() if not (plain and k in OPTIONAL_SETTINGS)},
             )
             for spec in specs
         ]
         refused: dict[str, str] = {}
-        unknown: set[str] = set()
+        by_settings: set[str] = set()
         for name, future in self._admin.create_topics(new).items():
             try:
                 future.result(timeout)
@@ -187,11 +191,12 @@ class Topics:
                 code = error.args[0].code()
                 if code in _WRONG:
                     refused[name] = error.args[0].str()
-                    if code == KafkaError.INVALID_CONFIG:
-                        unknown.add(name)
+                    if code in _WRONG_SETTINGS:
+                        by_settings.add(name)
                 elif code != KafkaError.TOPIC_ALREADY_EXISTS:
                     raise LogError(f"topic {name} could not be made: {error.args[0].str()}") from None
-        again = [s for s in specs if s.name in unknown and not self._plain and set(OPTIONAL_SETTINGS) & s.config.keys()]
+        optional = set(OPTIONAL_SETTINGS)
+        again = [spec for spec in specs if spec.name in by_settings and not plain and optional & spec.config.keys()]
         if not again:
             return refused
         logger.warning("the brokers refuse a setting of %s (%s): asking without", again[0].name, refused[again[0].name])
@@ -264,6 +269,17 @@ class Topics:
                     if error.args[0].code() not in (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC):
                         raise LogError(f"topic {name} could not be described: {error.args[0].str()}") from None
         return found
+
+    def broker_config(self) -> dict[str, str]:
+        """The settings of one of the brokers, as far as they are told. Raises ``LogError``, also where that may not be
+        asked."""
+        try:
+            brokers = self._admin.list_topics(topic=REQUESTS, timeout=10).brokers
+            resource = ConfigResource(ResourceType.BROKER, str(min(brokers)))
+            (future,) = self._admin.describe_configs([resource], request_timeout=10).values()
+            return {key: entry.value for key, entry in future.result(15).items()}
+        except KafkaException as error:
+            raise LogError(f"a broker could not be described: {error.args[0].str()}") from None
 
     def configs(self, names: Iterable[str]) -> dict[str, dict[str, str]]:
         """The settings of topics as the brokers have them. Raises ``LogError``, also where that may not be asked."""

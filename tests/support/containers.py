@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import time
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, cast
 
@@ -19,6 +19,7 @@ from simulator.server import Simulator
 
 ROOT = Path(__file__).parents[2]
 PROJECT = "fdp-test"
+VERSION = version("phase1-financial-data-platform")
 PROFILE = "simulated"
 
 
@@ -70,7 +71,11 @@ class Compose:
             f"http://127.0.0.1:{ports['REGISTRY_EXTERNAL_PORT']}",
         )
         # A user's own `.env` beside the files would name other profiles, ports and brokers.
-        return cls(files, {**os.environ, "COMPOSE_DISABLE_ENV_FILE": "1", "COMPOSE_FILE": "", **ports}, platform)
+        return cls(
+            files,
+            {**os.environ, "COMPOSE_DISABLE_ENV_FILE": "1", "COMPOSE_FILE": "", "FDP_VERSION": VERSION, **ports},
+            platform,
+        )
 
     @property
     def brokers(self) -> str:
@@ -99,8 +104,13 @@ class Compose:
         return found
 
     def kill(self, container: str) -> None:
-        """kill -9 of its first process, as the kernel would when memory runs out: the engine is not told before."""
-        os.kill(self.inspect(container)["State"]["Pid"], signal.SIGKILL)
+        """kill -9 of its first process, as the kernel would when memory runs out: the engine is not told before.
+
+        From a container that sees the engine's processes, for the engine may be on another machine or another user's.
+        """
+        pid, image = self.inspect(container)["State"]["Pid"], f"fdp:{VERSION}"
+        seeing = ["docker", "run", "--rm", "--privileged", "--pid=host", "--user=0", "--entrypoint=python", image]
+        subprocess.run([*seeing, "-c", f"import os; os.kill({pid}, 9)"], check=True, capture_output=True, timeout=60)
 
     def healthy(self, container: str) -> bool:
         state = self.inspect(container)["State"]

@@ -107,6 +107,37 @@ def test_each_role_waits_for_healthy_brokers() -> None:
     assert all("healthcheck" in overrides[name] for name in ("kafka", "registry"))
 
 
+def test_one_service_builds_the_image_that_all_roles_share() -> None:
+    """Several that build one tag at once get into each other's way."""
+    shared = {name for name, service in BASE.items() if service["image"].startswith("fdp:")}
+    assert shared == {*ROLES, "simulator"}
+    assert [name for name in sorted(shared) if "build" in BASE[name]] == ["coordinator"]
+    assert {BASE[name]["pull_policy"] for name in shared - {"coordinator"}} == {"never"}
+
+
+def test_redpanda_acknowledges_what_is_on_the_disk_and_makes_no_topic_by_itself() -> None:
+    """Without these its image runs as for development, whatever mode is named or not."""
+    assert {
+        "--unsafe-bypass-fsync=false",
+        "--set=redpanda.write_caching_default=false",
+        "--set=redpanda.auto_create_topics_enabled=false",
+    } <= set(BASE["redpanda"]["command"])
+
+
+def test_the_account_is_not_in_the_folder_that_every_role_can_read() -> None:
+    credentials = yaml.safe_load(text("docker-compose.yml"))["secrets"]["theta_credentials"]["file"]
+    folder = services("docker-compose.external.yml")["history"]["volumes"][0]
+    default = {name: value for found in (credentials, folder) for name, value in variables(found).items()}
+    assert not default["THETA_CREDENTIALS_FILE"].startswith(default["FDP_SECRETS"] + "/")
+
+
+def test_no_log_grows_without_end() -> None:
+    for file in FILES[:2]:
+        for name, service in services(file).items():
+            if "image" in service:
+                assert service["logging"]["options"] == {"max-size": "20m", "max-file": "3"}, name
+
+
 def test_an_override_starts_no_redpanda() -> None:
     for file in FILES[1:]:
         assert services(file)["redpanda"] == {"profiles": ["redpanda"]}

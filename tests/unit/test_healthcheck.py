@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
 
 from app.healthcheck import PORTS, ill
 from app.settings import Settings
@@ -56,6 +59,16 @@ def test_a_role_that_is_not_ready_is_named() -> None:
         assert ill(environment(coordinator, nobody(), live), []) == f"http://127.0.0.1:{live}/health/ready: 503"
 
 
+def test_a_role_that_listens_and_says_nothing_is_ill(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another role's answer must not cover for one whose loop hangs."""
+    monkeypatch.setattr("app.healthcheck.PATIENCE", 0.2)
+    with answering(200) as history, socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        words = ill(environment(port, history, nobody()), [])
+    assert words is not None
+    assert words.startswith(f"http://127.0.0.1:{port}/health/ready: no answer")
+
+
 def test_a_container_where_nobody_answers_is_ill() -> None:
     words = ill(environment(nobody(), nobody(), nobody()), [])
     assert words is not None
@@ -77,7 +90,7 @@ def test_each_address_that_is_named_has_to_answer() -> None:
         first, second = (stack.enter_context(answering(200)) for _ in range(2))
         assert ill({}, [f"http://127.0.0.1:{port}/health/ready" for port in (first, second)]) is None
         gone = f"http://127.0.0.1:{nobody()}/health/ready"
-        assert ill({}, [f"http://127.0.0.1:{first}/health/ready", gone]) == f"{gone}: no answer"
+        assert ill({}, [f"http://127.0.0.1:{first}/health/ready", gone]) == f"{gone}: refused"
 
 
 def test_the_ports_are_the_settings_defaults() -> None:
@@ -89,4 +102,4 @@ def test_the_program_ends_with_1_and_one_line() -> None:
     ended = subprocess.run(
         [sys.executable, "-m", "app.healthcheck", gone], capture_output=True, text=True, timeout=30, check=False
     )
-    assert (ended.returncode, ended.stderr.strip()) == (1, f"{gone}: no answer")
+    assert (ended.returncode, ended.stderr.strip()) == (1, f"{gone}: refused")

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import orjson
 import pytest
 
-from app.domain.live import Coverage, FeedState
+from app.domain.live import Coverage, FeedState, Subscription
 from app.domain.records import Checkpoint, SeriesRecord
 from app.domain.worker_report import WorkerReport
 
@@ -18,6 +18,7 @@ REPORT = WorkerReport("history", "host", 1, "0.1.0", NOW, "CONNECTED", {}, {"row
 SERIES = SeriesRecord(
     "stock-ko-eod-historical-1", 1, 1, 0, dt.date(2024, 7, 1), dt.date(2024, 7, 2), "drop", None, None, None
 )
+SUBSCRIPTION = Subscription("stock-ko-trade-live", 1)
 
 
 class Record(Protocol):
@@ -44,8 +45,15 @@ def test_a_checkpoint_of_an_earlier_version_lacks_what_came_later() -> None:
     assert Checkpoint.decode(orjson.dumps(needed)) == Checkpoint(**needed)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("decode", [lambda value: SeriesRecord.decode(SERIES.topic, value)])
-def test_what_is_asked_may_not_for_rows_may_hang_on_it(decode: Any) -> None:
-    assert decode(SERIES.encode()) == SERIES
-    with pytest.raises(TypeError, match="invented_later"):
-        decode(of_a_later_version(SERIES.encode()))
+@pytest.mark.parametrize(
+    ("record", "decode"),
+    [
+        (SERIES, lambda value: SeriesRecord.decode(SERIES.topic, value)),
+        (SUBSCRIPTION, lambda value: Subscription.decode(SUBSCRIPTION.topic, value)),
+    ],
+    ids=["series", "subscription"],
+)
+def test_what_is_asked_may_not_for_rows_may_hang_on_it(record: Record, decode: Any) -> None:
+    assert decode(record.encode()) == record
+    with pytest.raises((TypeError, ValueError), match="invented_later"):
+        decode(of_a_later_version(record.encode()))

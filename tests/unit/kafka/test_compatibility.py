@@ -20,8 +20,13 @@ STAMPED = {"message.timestamp.type": "LogAppendTime", "retention.ms": "1000", "s
 class Brokers:
     """Topics as some brokers tell them."""
 
-    def __init__(self, configs: dict[str, dict[str, str]] | LogError, topic_id: str = ID) -> None:
-        self._configs, self._id = configs, topic_id
+    def __init__(
+        self,
+        configs: dict[str, dict[str, str]] | LogError,
+        topic_id: str = ID,
+        broker: dict[str, str] | LogError | None = None,
+    ) -> None:
+        self._configs, self._id, self._broker = configs, topic_id, broker or {"auto.create.topics.enable": "false"}
 
     def ids(self, names: list[str]) -> dict[str, str]:
         return {name: self._id for name in names if isinstance(self._configs, LogError) or name in self._configs}
@@ -30,6 +35,11 @@ class Brokers:
         if isinstance(self._configs, LogError):
             raise self._configs
         return {name: self._configs[name] for name in names}
+
+    def broker_config(self) -> dict[str, str]:
+        if isinstance(self._broker, LogError):
+            raise self._broker
+        return self._broker
 
 
 def check(config: dict[str, str], wanted: dict[str, str], topic_id: str = ID) -> None:
@@ -112,3 +122,32 @@ def test_settings_that_may_not_be_read_are_warned_of(caplog: pytest.LogCaptureFi
 
 def test_a_topic_that_is_done_without_is_passed_over() -> None:
     check_compatibility(cast(Topics, Brokers({})), [TopicSpec("workers", 1, STAMPED)])
+
+
+def test_a_topic_that_can_be_done_without_ends_no_start(caplog: pytest.LogCaptureFixture) -> None:
+    """Some brokers make ``workers`` and pass over what it is asked for with."""
+    brokers = cast(Topics, Brokers({"workers": STAMPED | {"message.timestamp.type": "CreateTime"}}))
+    with caplog.at_level(logging.WARNING):
+        check_compatibility(brokers, [TopicSpec("workers", 1, STAMPED)])
+    assert "topic workers has message.timestamp.type=CreateTime" in caplog.text
+
+
+def test_brokers_that_make_topics_for_whoever_asks_are_warned_of(caplog: pytest.LogCaptureFixture) -> None:
+    brokers = cast(Topics, Brokers({"series": COMPACT}, broker={"auto.create.topics.enable": "true"}))
+    with caplog.at_level(logging.WARNING):
+        check_compatibility(brokers, [TopicSpec("series", 1, COMPACT)])
+    assert "make topics for whoever asks" in caplog.text
+
+
+def test_brokers_that_acknowledge_what_is_on_no_disk_are_warned_of(caplog: pytest.LogCaptureFixture) -> None:
+    brokers = cast(Topics, Brokers({"series": COMPACT | {"write.caching": "true"}}))
+    with caplog.at_level(logging.WARNING):
+        check_compatibility(brokers, [TopicSpec("series", 1, COMPACT)])
+    assert "write_caching_default" in caplog.text
+
+
+def test_brokers_that_may_not_be_described_are_no_matter(caplog: pytest.LogCaptureFixture) -> None:
+    brokers = cast(Topics, Brokers({"series": COMPACT}, broker=LogError("not authorized")))
+    with caplog.at_level(logging.INFO):
+        check_compatibility(brokers, [TopicSpec("series", 1, COMPACT)])
+    assert [record.levelname for record in caplog.records] == ["INFO"]

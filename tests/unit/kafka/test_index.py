@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import orjson
 import pytest
 
 from app.domain.records import Checkpoint, SeriesRecord
+from app.errors import InvalidRequest
 from app.kafka.index import Index
-from app.kafka.topics import PROGRESS, SERIES
+from app.kafka.topics import BACKTESTS, PROGRESS, SERIES
 from app.settings import load
 from tests.unit.kafka.followed import FollowedLog, following
 
@@ -62,3 +64,23 @@ def test_one_that_is_tried_again_counts_again_and_one_that_is_deleted_does_not(m
     assert index.unfinished_backtests == 0
     log.progress(ONE, 1, "running", attempt=5)
     assert index.unfinished_backtests == 0
+
+
+def test_a_backtest_of_a_later_version_is_known_as_such_until_it_is_gone(made: tuple[Index, Log]) -> None:
+    index, log = made
+    series = [{"asset": "stock", "tickers": ["KO"], "schema": "eod"}]
+    request = {"backtest_id": "new", "start": "2024-01-02", "end": "2024-01-02", "series": series, "invented_later": 1}
+    record = {"run": 1, "hash": "h", "accepted_at": "2024-01-03T00:00:00+00:00", "request": request}
+    assert index.beyond is None
+    with pytest.raises(InvalidRequest, match="invented_later"):
+        log.put(BACKTESTS, "new", orjson.dumps(record))
+    assert (index.beyond, index.backtest("new")) == ("new", None)
+    log.put(BACKTESTS, "new", None)
+    assert index.beyond is None
+
+
+def test_what_is_no_backtest_at_all_holds_nobody_up(made: tuple[Index, Log]) -> None:
+    index, log = made
+    with pytest.raises(KeyError):
+        log.put(BACKTESTS, "noise", b"{}")
+    assert index.beyond is None

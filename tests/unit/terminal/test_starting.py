@@ -15,12 +15,14 @@ def test_java_gets_heap_jar_credentials_file_and_config_and_runs_at_home(place: 
         "-Xms512m",
         "-Xmx512m",
         f"-Duser.home={place.home}",
+        f"-Djava.io.tmpdir={place.home / 'tmp'}",
         "-jar",
         str(place.jar),
         f"--creds-file={place.credentials}",
         f"--config={place.folder / 'config.toml'}",
     ]
     assert told["folder"] == told["environment"]["HOME"] == str(place.home)
+    assert (place.home / "tmp").is_dir()
 
 
 def test_an_api_key_goes_by_the_environment_and_stands_in_no_arguments_and_no_line(place: Place) -> None:
