@@ -60,11 +60,15 @@ def read(
             "isolation.level": "read_committed",
             "enable.partition.eof": True,
             "fetch.queue.backoff.ms": 1,
+            # One line from us says more than one a second from librdkafka.
+            "log_level": 2,
         }
     )
-    consumer.subscribe(topics)
     open_topics = set(topics)
     try:
+        # A consumer waits for brokers for ever; this ends when none answers.
+        consumer.list_topics(topics[0], timeout=10)
+        consumer.subscribe(topics)
         while open_topics:
             for message in consumer.consume(5_000, 0.1):
                 error = message.error()
@@ -88,7 +92,7 @@ def main() -> None:
             print(name, row)
             rows += 1
     except KafkaException as error:
-        sys.exit(f"error: {error.args[0].str()}")
+        sys.exit(f"error: {error.args[0].str()} (brokers: {sys.argv[1]})")
     except BrokenPipeError:
         sys.stderr.close()
         return

@@ -75,7 +75,7 @@ class SchemaRegistry:
                 "SCHEMA_REGISTRY_BASIC_AUTH",
             )
         if response.status_code != 200:
-            words = " ".join(response.text.split())[:300]
+            words = " ".join(response.text.split())[:300] or response.reason_phrase or "without a word"
             raise RegistryError(f"the schema registry answered {response.status_code} to {path}: {words}")
         try:
             found = orjson.loads(response.content)

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from harness import Platform
+from harness import Platform, free_port
 from live import market
 
 pytestmark = pytest.mark.integration
@@ -71,3 +71,12 @@ def test_topics_are_consumed(platform: Platform) -> None:
 def test_live_trades_are_consumed(platform: Platform) -> None:
     with market(platform, "2024-05-07T10:00:00", 5):
         assert SAID["live.py"] in run(platform, "live.py", platform.kafka, platform.registry, "3")
+
+
+def test_a_consumer_without_brokers_ends_with_one_line() -> None:
+    nobody = f"127.0.0.1:{free_port()}"
+    arguments = [sys.executable, str(EXAMPLES / "consume.py"), nobody, "http://127.0.0.1:1", "group", "topic"]
+    ended = subprocess.run(arguments, capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode == 1
+    assert ended.stderr.count("\n") == 1
+    assert nobody in ended.stderr
