@@ -50,6 +50,9 @@ class Pages:
         self._consumer: Consumer | None = None
         #: What was read of a page that is to be full.
         self._held: list[Message] = []
+        #: What the client handed out although it lies beyond what was asked for: rows may be seen by readers before
+        #: anybody has told that they are committed.
+        self._over: list[Message] = []
         self._position = at
         self._closed = False
         #: When something came last, or was there to come for the first time; and up to where.
@@ -102,7 +105,9 @@ class Pages:
         if end != self._end:
             self._last, self._end = now, end
         while self._position < end and len(self._held) < self._size:
-            some = consumer.consume(self._size - len(self._held), _SLICE)
+            room = self._size - len(self._held)
+            some, self._over = self._over[:room], self._over[room:]
+            some = some or consumer.consume(room, _SLICE)
             now = time.monotonic()
             if some and (taken := self._taken(some, end, now)):
                 self._held += taken
@@ -118,7 +123,7 @@ class Pages:
         return found
 
     def _rest(self) -> None:
-        self._held, self._position = [], self.at
+        self._held, self._over, self._position = [], [], self.at
         consumer, self._consumer = self._consumer, None
         if consumer is not None:
             consumer.close()
@@ -126,7 +131,7 @@ class Pages:
             give_back()
 
     def _go(self, offset: int) -> None:
-        self._held, self._position, self.at = [], offset, offset
+        self._held, self._over, self._position, self.at = [], [], offset, offset
         if self._consumer is not None:
             self._consumer.assign([TopicPartition(self.topic, 0, offset)])
 
@@ -160,6 +165,7 @@ class Pages:
             return some
         last = some[-1].offset()
         if last >= end:
+            self._over = [message for message in some if message.offset() >= end] + self._over
             some = [message for message in some if message.offset() < end]
         self._position = min(last + 1, end)
         return some

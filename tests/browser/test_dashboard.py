@@ -239,9 +239,9 @@ def test_a_backtest_is_deleted_only_when_that_is_meant(tabs: Any, platform: Plat
 
 
 def test_backtests_are_found_by_ticker_and_state(tabs: Any, platform: Platform) -> None:
-    one = platform.run(tickers=["XOM"], start="2024-07-02", end="2024-07-02", interval="1h")["backtest_id"]
+    one = platform.run(tickers=["SOUGHT"], start="2024-07-02", end="2024-07-02", interval="1h")["backtest_id"]
     page: Page = tabs.open(platform.local.endpoints.web)
-    page.get_by_label("Find").fill("xom")
+    page.get_by_label("Find").fill("sought")
     expect(page.get_by_role("link", name=one, exact=True)).to_be_visible()
     expect(page.locator("tbody tr")).to_have_count(1)
     page.get_by_label("State").select_option("failed")

@@ -90,6 +90,31 @@ def test_pages_go_on_where_the_last_one_ended_and_stop_before_the_end(read: Page
     assert all_of(read, 11) == [[9]], "what was committed later comes then"
 
 
+@pytest.mark.parametrize("full", [False, True])
+@pytest.mark.parametrize("most", [1, 2, 3, 100])
+@pytest.mark.parametrize("end", range(1, 11))
+def test_what_came_along_from_beyond_the_end_comes_when_it_is_asked_for(
+    read: Pages, broker: Broker, end: int, most: int, full: bool
+) -> None:
+    """Readers see rows before the index does, so a client may hand out more than was committed for all one knows."""
+    broker.most = most
+    first = all_of(read, end, full=full)
+    later = all_of(read, 11, full=full)
+    assert [at for page in first for at in page] == [at for at in broker.offsets if at < end]
+    assert [at for page in first + later for at in page] == broker.offsets
+    assert all(len(page) <= 3 for page in first + later)
+
+
+def test_a_rest_or_another_place_forgets_what_came_along(read: Pages, broker: Broker) -> None:
+    assert all_of(read, 1) == [[0]]
+    read.rest()
+    assert all_of(read, 11) == [[1, 2, 4], [5, 8, 9]]
+    read.go(0)
+    assert all_of(read, 1) == [[0]]
+    read.go(5)
+    assert all_of(read, 11) == [[5, 8, 9]]
+
+
 def test_full_pages_are_the_same_however_few_messages_come_at_once(read: Pages, broker: Broker) -> None:
     broker.most = 1
     assert all_of(read, 11, full=True) == [[0, 1, 2], [4, 5, 8], [9]]
