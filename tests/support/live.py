@@ -137,13 +137,18 @@ class LiveMarket:
 
     def in_order(self, topic: str) -> None:
         """Rows of a key are in event-time order, but for those that a repair added."""
-        last: dict[bytes, int] = {}
-        repairs = [gap["offsets"] for gap in self.entry(topic)["gaps"] if gap["offsets"]]
+        last: dict[bytes, tuple[int, int]] = {}
+        gaps = self.entry(topic)["gaps"]
+        repairs = [gap["offsets"] for gap in gaps if gap["offsets"]]
         for message in self.platform.messages(topic):
+            at, key = message.timestamp()[1], message.key()
             if any(first <= message.offset() < end for first, end in repairs):
                 continue
-            assert message.timestamp()[1] >= last.get(message.key(), 0), f"{topic}@{message.offset()} steps back"
-            last[message.key()] = message.timestamp()[1]
+            before = last.get(key, (0, -1))
+            assert at >= before[0], (
+                f"{topic}@{message.offset()} of {key!r} is of {at}, @{before[1]} before it of {before[0]}; gaps: {gaps}"
+            )
+            last[key] = at, message.offset()
 
 
 def compare_bars(live: list[Row], past: list[Row]) -> None:
