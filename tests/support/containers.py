@@ -109,7 +109,7 @@ class Compose:
         From a container that sees the engine's processes, for the engine may be on another machine or another user's.
         """
         pid, image = self.inspect(container)["State"]["Pid"], f"fdp:{VERSION}"
-        seeing = ["docker", "run", "--rm", "--privileged", "--pid=host", "--user=0", "--entrypoint=python", image]
+        seeing = ["docker", "run", "--rm", "--pid=host", "--user=0", "--entrypoint=python", image]
         subprocess.run([*seeing, "-c", f"import os; os.kill({pid}, 9)"], check=True, capture_output=True, timeout=60)
 
     def healthy(self, container: str) -> bool:
