@@ -108,7 +108,8 @@ def test_a_new_user_makes_a_backtest_and_sees_its_chart(tabs: Any, platform: Pla
 
 
 def test_a_backtest_is_followed_by_events_to_its_end(tabs: Any, platform: Platform) -> None:
-    platform.simulator.set_faults([{"match": {"path": "history"}, "fault": {"kind": "stall", "seconds": 2}}])
+    # Long enough for the list to show it while it runs: the page asks for the list every few seconds.
+    platform.simulator.set_faults([{"match": {"path": "history"}, "fault": {"kind": "stall", "seconds": 8}}])
     page: Page = tabs.open(f"{platform.local.endpoints.web}/#/")
     paths: list[str] = []
     page.on("request", lambda request: paths.append(urlsplit(request.url).path))
