@@ -3,7 +3,8 @@
 Fields are added, with a default, and never change their meaning or go. What a process *tells* (checkpoints, coverage,
 the feed, reports) may hold fields that an older reader does not know: it leaves them out. What is *asked* (series,
 subscriptions) may not: a field that is not known may be what the rows hang on. Such a record is passed over, with an
-error in the log, so who reads what is asked is upgraded before who writes it.
+error in the log, so who reads what is asked is upgraded before who writes it; a coordinator that meets a backtest of
+a later version decides nothing.
 """
 
 from __future__ import annotations
