@@ -249,6 +249,7 @@ async def _submit(front: Front, backtest: Backtest) -> web.Response:
     where = location(backtest.backtest_id)
     if not decided:
         # It is durably on the topic and will be decided as soon as the topic has an owner again.
+        front.places.keep(backtest.backtest_id, offset)
         body = {"backtest_id": backtest.backtest_id, "state": "accepted", "series": _topics(backtest)}
         return json_answer(body, 202, where)
     record = front.index.backtest(backtest.backtest_id)

@@ -75,6 +75,10 @@ class Unfinished(Protocol):
     def unfinished_backtests(self) -> int:
         """How many are accepted or running."""
 
+    @property
+    def position(self) -> int:
+        """The offset in ``requests`` up to which decisions are known."""
+
 
 class Places:
     """How many backtests may be accepted or running at once, as far as they are asked for here. What others publish
@@ -83,20 +87,30 @@ class Places:
     def __init__(self, index: Unfinished, most: int) -> None:
         self.most = most
         self._index = index
-        #: Asked for here and not decided yet: else all who ask at once would find the same place free.
-        self._asked: set[str] = set()
+        #: Asked for here and not known to be decided, with the offset of the request once nobody waits for it any
+        #: more: else all who ask at once, or while decisions are slow, would find the same place free.
+        self._asked: dict[str, int | None] = {}
 
     @contextmanager
     def one(self, backtest_id: str) -> Iterator[bool]:
         """A place for a new backtest while it is being decided on; False when all are taken."""
-        others = self._asked - {backtest_id}
+        position = self._index.position
+        for asked, offset in list(self._asked.items()):
+            if offset is not None and offset <= position:
+                del self._asked[asked]
+        others = self._asked.keys() - {backtest_id}
         free = self._index.unfinished_backtests + len(others) < self.most
         if free:
-            self._asked.add(backtest_id)
+            self._asked.setdefault(backtest_id, None)
         try:
             yield free
         finally:
-            self._asked.discard(backtest_id)
+            if self._asked.get(backtest_id) is None:
+                self._asked.pop(backtest_id, None)
+
+    def keep(self, backtest_id: str, offset: int) -> None:
+        """Hold the place of a request that lies on ``requests`` at ``offset``, undecided, until it is decided."""
+        self._asked[backtest_id] = offset
 
     def refusal(self) -> web.Response:
         """The answer to who gets none."""

@@ -12,6 +12,7 @@ import orjson
 from aiohttp import web
 
 from app.domain.contract_filter import ContractFilter
+from app.domain.fields import without_nulls
 from app.domain.listed import unlisted
 from app.domain.listing import Need
 from app.domain.live import Subscription
@@ -187,7 +188,7 @@ class Listed:
     async def check(self, asked: LiveRequest, contracts: Mapping[str, Any] | None) -> None:
         """Raise ``InvalidRequest`` naming what is not listed; ``contracts`` are the request's as they came."""
         name = SeriesName(asked.asset, asked.symbols[0], asked.schema, asked.interval, None)
-        raw = None if contracts is None else ContractFilter.model_validate(contracts)
+        raw = None if contracts is None else ContractFilter.model_validate(without_nulls(contracts))
         filters = asked.contracts
         days = filters.expirations[:MOST_EXPIRATIONS] if filters is not None and filters.strikes else ()
         calls: list[Callable[[], Any]] = [partial(self._provider.list, name, Need("expirations"))]

@@ -3,38 +3,18 @@ asked for; it asks no other host."""
 
 from __future__ import annotations
 
-import os
-import shutil
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator
 
 import pytest
 from guarded import guarded_coordinator
 from harness import Platform
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from app.web.declared import declared
 
 pytestmark = pytest.mark.integration
 
-NAMES = ("chromium", "chromium-browser", "google-chrome")
-#: Where pictures of the page are kept.
-SHOTS = Path(os.environ.get("FDP_SCREENSHOTS") or Path(__file__).parents[2] / "build" / "screenshots")
 TOKEN = "token-of-the-page"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    path = os.environ.get("FDP_CHROMIUM") or next((found for name in NAMES if (found := shutil.which(name))), None)
-    if path is None:
-        told = "no browser: install Debian's chromium, or name one in FDP_CHROMIUM"
-        if os.environ.get("CI"):
-            pytest.fail(told, pytrace=False)
-        pytest.skip(told)
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield started
-        started.close()
 
 
 @pytest.fixture
@@ -70,31 +50,30 @@ def tried(page: Page, operation: str) -> str:
     return block.locator(".live-responses-table tbody .response-col_status").first.inner_text().strip()
 
 
-def shot(page: Page, name: str) -> None:
-    SHOTS.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=SHOTS / f"{name}.png")
-
-
-def test_every_operation_is_shown_and_can_be_tried_out(platform: Platform, page: Page) -> None:
+def test_every_operation_is_shown_and_can_be_tried_out(
+    platform: Platform, page: Page, keep_picture: Callable[[Page, str], None]
+) -> None:
     page.goto(f"{platform.local.endpoints.web}/docs")
     page.wait_for_selector(".opblock")
-    shot(page, "docs")
+    keep_picture(page, "docs")
     assert page.locator(".opblock").count() == len([one for one in declared(tokens=False) if not one.hidden])
     assert page.locator(".version-stamp, .version").all_inner_texts()[-1].strip() == "OAS 3.1"
     assert tried(page, "platform-get_schemas") == "200"
     # The first example of the body is what is sent.
     assert tried(page, "backtests-plan_backtest") == "200"
-    shot(page, "docs-tried")
+    keep_picture(page, "docs-tried")
 
 
-def test_where_a_token_is_asked_for_the_page_asks_for_it_first_and_sends_it(guarded: str, page: Page) -> None:
+def test_where_a_token_is_asked_for_the_page_asks_for_it_first_and_sends_it(
+    guarded: str, page: Page, keep_picture: Callable[[Page, str], None]
+) -> None:
     page.goto(f"{guarded}/docs")
     page.wait_for_selector("#ask:not([hidden])")
     assert page.locator(".opblock").count() == 0
-    shot(page, "docs-token")
+    keep_picture(page, "docs-token")
     page.fill("#token", "another")
     page.keyboard.press("Enter")
-    page.wait_for_function("document.getElementById('said').textContent.includes('none of the tokens')")
+    expect(page.locator("#said")).to_contain_text("none of the tokens")
     page.fill("#token", TOKEN)
     page.keyboard.press("Enter")
     page.wait_for_selector(".opblock")

@@ -25,7 +25,7 @@ def test_live_rows_and_bars_of_stocks_equal_history(platform: Platform) -> None:
         for topic in topics:
             count = found.compare(topic, since[topic], end)
             assert count > 2
-            found.in_order(topic)
+            found.in_order(topic, since[topic])
 
 
 def test_a_declared_universe_follows_the_days_listing(platform: Platform) -> None:
@@ -140,4 +140,4 @@ def test_live_rows_and_bars_of_options_equal_history(platform: Platform) -> None
             found.history = lambda *_, past=past, **__: past  # type: ignore[method-assign]
             assert found.compare(topic, since[topic], end) == len(past) > 2
             del found.history
-            found.in_order(topic)
+            found.in_order(topic, since[topic])

@@ -135,14 +135,15 @@ class LiveMarket:
             assert not surplus, f"{topic}: {sum(surplus.values())} too many, e.g. {next(iter(surplus))}"
         return len(live)
 
-    def in_order(self, topic: str) -> None:
-        """Rows of a key are in event-time order, but for those that a repair added."""
+    def in_order(self, topic: str, since: dt.datetime) -> None:
+        """Rows of a key from ``since`` on are in event-time order, but for those that a repair added. What lies before
+        may be of a subscription that has ended, of whose repairs nobody tells any more."""
         last: dict[bytes, tuple[int, int]] = {}
         gaps = self.entry(topic)["gaps"]
         repairs = [gap["offsets"] for gap in gaps if gap["offsets"]]
         for message in self.platform.messages(topic):
             at, key = message.timestamp()[1], message.key()
-            if any(first <= message.offset() < end for first, end in repairs):
+            if at < since.timestamp() * 1000 or any(first <= message.offset() < end for first, end in repairs):
                 continue
             before = last.get(key, (0, -1))
             assert at >= before[0], (

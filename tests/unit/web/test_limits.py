@@ -136,6 +136,7 @@ class Known:
     """As many unfinished backtests as a test says."""
 
     unfinished_backtests = 0
+    position = -1
 
 
 def test_a_place_is_free_below_the_limit() -> None:
@@ -152,6 +153,27 @@ def test_who_asks_at_the_same_time_takes_a_place_until_it_is_decided() -> None:
     with places.one("a") as first, places.one("b") as second, places.one("c") as third, places.one("a") as again:
         assert (first, second, third, again) == (True, True, False, True)
     with places.one("c") as free:
+        assert free
+
+
+def test_a_place_is_held_as_long_as_its_request_is_undecided() -> None:
+    known = Known()
+    places = Places(known, 1)
+    with places.one("a") as free:
+        assert free
+        places.keep("a", 7)
+    with places.one("b") as free:
+        assert not free
+    with places.one("a") as free:
+        assert free, "the same again takes no other place"
+    known.position = 6
+    with places.one("b") as free:
+        assert not free
+    known.position, known.unfinished_backtests = 7, 1
+    with places.one("b") as free:
+        assert not free, "it runs"
+    known.unfinished_backtests = 0
+    with places.one("b") as free:
         assert free
 
 

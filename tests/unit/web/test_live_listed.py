@@ -73,6 +73,12 @@ def test_without_both_named_no_strikes_are_looked_up(contracts: dict[str, Any] |
     assert stub.asked == []
 
 
+def test_a_null_is_the_same_as_left_out_whatever_its_name() -> None:
+    contracts = {"expirations": [str(DAYS[0])], "strikes": [100, 101], "right": None, "2024-02-30": None}
+
+    assert check(Stub(), contracts) == ["contracts.strikes[1]"]
+
+
 def test_only_so_many_expirations_are_looked_up_and_no_strike_of_others_is_refused() -> None:
     stub = Stub()
 
