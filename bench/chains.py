@@ -23,7 +23,7 @@ from app.errors import LocalServiceError
 from app.kafka.reader import FAST
 from app.local.platform import ENDPOINTS, LocalPlatform
 from app.settings import load
-from bench.fast_path import machine
+from bench.machine import machine
 from bench.memory import Samples, watch
 from bench.services import exit_on_signals
 

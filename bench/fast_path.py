@@ -8,11 +8,8 @@ round.
 from __future__ import annotations
 
 import argparse
-import os
-import platform
 import statistics
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 from app.domain.receipt import BodyDigest
@@ -21,6 +18,7 @@ from app.kafka.reader import read_range
 from app.kafka.topics import Topics, data_topic
 from app.main import preflight
 from bench import jvm
+from bench.machine import machine
 from bench.services import Services, bench_services, exit_on_signals
 from bench.workload import Workload
 
@@ -97,23 +95,6 @@ class Contest:
         name = f"jvm-{number}"
         self._topics.create([data_topic(name)])
         return jvm.measure(self._services, self._class_path, name, self._rows, round(self.message_bytes))
-
-
-def machine() -> str:
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    load = f", load {os.getloadavg()[0]:.1f} at the start" if hasattr(os, "getloadavg") else ""
-    return (
-        f"{cores} cores ({_cpu_model()}), {platform.system()} {platform.release()}, "
-        f"{platform.python_implementation()} {platform.python_version()}{load}"
-    )
-
-
-def _cpu_model() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.machine()
-    return next((line.partition(": ")[2] for line in lines if line.startswith("model name")), platform.machine())
 
 
 def rate(one: Result) -> float:

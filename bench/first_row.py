@@ -19,7 +19,7 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from app.local.platform import LocalPlatform
 from app.settings import load
-from bench.fast_path import machine
+from bench.machine import machine
 from bench.services import exit_on_signals
 from bench.slots import simulator
 

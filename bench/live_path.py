@@ -22,9 +22,9 @@ import psutil  # type: ignore[import-untyped]
 
 from app.errors import LocalServiceError
 from app.kafka.topics import live_topic
-from bench.fast_path import machine
 from bench.live_frames import Stream, streams
 from bench.live_services import LiveServices, live_services
+from bench.machine import machine
 from bench.services import exit_on_signals
 
 GOAL_CPU = 16.6

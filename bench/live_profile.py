@@ -29,8 +29,8 @@ from app.live.router import Router
 from app.live.row_series import RowSeries
 from app.settings import load
 from app.theta.frames import FrameReader
-from bench.fast_path import machine
 from bench.live_frames import Stream, streams, texts
+from bench.machine import machine
 
 BATCHES, TOPICS = (50, 200, 1000), (5, 20, 100)
 _BEGIN = dt.datetime(2024, 3, 4, 15, 0, tzinfo=dt.UTC)

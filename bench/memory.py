@@ -24,7 +24,7 @@ import psutil  # type: ignore[import-untyped]
 from app.errors import LocalServiceError
 from app.local.platform import ENDPOINTS, LocalPlatform
 from app.settings import load
-from bench.fast_path import machine
+from bench.machine import machine
 from bench.services import exit_on_signals
 from bench.workload import Workload
 

@@ -25,7 +25,8 @@ import httpx
 
 from app.domain import sessions
 from app.local.platform import LocalPlatform
-from bench.fast_path import machine, spread
+from bench.fast_path import spread
+from bench.machine import machine
 from bench.services import Services, bench_services, exit_on_signals
 from bench.workload import START
 

@@ -26,7 +26,7 @@ from app.errors import LocalServiceError
 from app.local.platform import LocalPlatform
 from app.local.roles import environment_of
 from app.settings import Settings, load
-from bench.fast_path import machine
+from bench.machine import machine
 from bench.services import exit_on_signals
 
 TICKERS = ("AAPL", "AMD", "AMZN", "BA", "BAC", "CSCO", "GE", "IBM", "KO", "MSFT", "NVDA", "T")

@@ -1,0 +1,124 @@
+"""Everything that is measured, in one run: ``python -m bench`` (``make bench``), or some of it by ``--only``.
+
+Each section brings up its own broker, registry and simulator, has its contestants take turns, and says its figures.
+They are written to ``bench/results/latest.json``; a section that was not run now stays there as it was, with the
+machine and the commit that it was measured on. ``docs/performance.md`` is made from that file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import importlib
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from bench.figures import Section, markdown
+from bench.machine import described, machine
+from bench.services import exit_on_signals
+
+ROOT = Path(__file__).resolve().parent.parent
+LATEST = Path(__file__).parent / "results" / "latest.json"
+PAGE = ROOT / "docs" / "performance.md"
+#: In the order in which they are run and told.
+SECTIONS = ("history", "read", "series", "options", "live", "idle", "scaling", "memory")
+#: Those of ``--quick``: under two minutes in all.
+QUICK = ("history", "read")
+HEAD = """# Performance
+
+How fast the platform is beside what a user would take instead, and how near the limit. This page is made by
+`python -m bench.page` from `bench/results/latest.json`, which `make bench` writes; nothing here was typed. Rates hang on
+the machine, and on what else ran there: what is claimed are the ratios, each within a round in which all take turns
+on the same broker. Every figure is a median, with the least and the most of its rounds.
+"""
+
+
+def run(name: str, *, quick: bool) -> dict[str, Any]:
+    """Measure one section; what of it is kept."""
+    print(f"\n=== {name}", flush=True)
+    begun, where = time.monotonic(), described()
+    section: Section = importlib.import_module(f"bench.sections.{name}").measure(quick, _say)
+    print(f"\n{section.title}")
+    for one in section.contestants:
+        print(f"  {one.label}: {sorted(one.rates)[len(one.rates) // 2]:,.0f} rows/s")
+    for figure in section.figures:
+        print(f"  {figure}")
+    for note in section.notes:
+        print(f"  {note}")
+    taken = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
+    return section.as_json() | {
+        "taken": taken,
+        "seconds": round(time.monotonic() - begun),
+        "quick": quick,
+        "commit": _commit(),
+        "machine": where,
+    }
+
+
+def kept(file: Path = LATEST) -> dict[str, Any]:
+    """The sections that were measured before, by key."""
+    return orjson.loads(file.read_bytes())["sections"] if file.exists() else {}
+
+
+def page(sections: dict[str, Any]) -> str:
+    """``docs/performance.md``, from the sections that there are."""
+    parts = [HEAD]
+    for key in SECTIONS:
+        if key not in sections:
+            continue
+        one = sections[key]
+        where = one["machine"]
+        parts.append(markdown(one))
+        quick = ", `--quick`" if one["quick"] else ""
+        parts.append(
+            f"*{one['taken'][:10]}, commit `{one['commit']}`, {one['seconds']} s{quick}: {where['cores']} cores "
+            f"({where['processor']}), {where['memory_gb']} GB, {where['python']}, librdkafka {where['librdkafka']}.*\n"
+        )
+    return "\n".join(parts)
+
+
+def write(file: Path, sections: dict[str, Any]) -> None:
+    ordered = {key: sections[key] for key in SECTIONS if key in sections}
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(orjson.dumps({"sections": ordered}, option=orjson.OPT_INDENT_2) + b"\n")
+
+
+def _commit() -> str:
+    """What is measured; ``+`` when it is not quite what was committed."""
+    try:
+        asked = ["git", "describe", "--always", "--dirty=+", "--exclude=*"]
+        return subprocess.run(asked, cwd=ROOT, check=True, capture_output=True, text=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help=f"under two minutes: {' and '.join(QUICK)}, few rounds")
+    parser.add_argument("--only", metavar="SECTIONS", help=f"some of {', '.join(SECTIONS)}, separated by commas")
+    parser.add_argument("--results", type=Path, help=f"the file (default: {LATEST.relative_to(ROOT)}; quick.json)")
+    options = parser.parse_args()
+    names = options.only.split(",") if options.only else QUICK if options.quick else SECTIONS
+    if unknown := set(names) - set(SECTIONS):
+        parser.error(f"there is no section {', '.join(sorted(unknown))}; choose from {', '.join(SECTIONS)}")
+    file = options.results or (LATEST.with_name("quick.json") if options.quick else LATEST)
+    exit_on_signals()
+    print(machine())
+    sections = kept(file)
+    for name in names:
+        sections[name] = run(name, quick=options.quick)
+        write(file, sections)
+    missed = [f"{key}: {one['name']}" for key in names for one in sections[key]["figures"] if one.get("met") is False]
+    print(f"\nwritten to {file}; " + (f"goals not met: {'; '.join(missed)}" if missed else "all goals met"))
+
+
+if __name__ == "__main__":
+    main()
