@@ -31,7 +31,7 @@ QUICK = ("history", "read")
 HEAD = """# Performance
 
 How fast the platform is beside what a user would take instead, and how near the limit. This page is made by
-`python -m bench.page` from `bench/results/latest.json`, which `make bench` writes; nothing here was typed. Rates hang on
+`python -m bench.page` from `bench/results/latest.json`, which `make bench` writes; no figure was typed. Rates hang on
 the machine, and on what else ran there: what is claimed are the ratios, each within a round in which all take turns
 on the same broker. Every figure is a median, with the least and the most of its rounds.
 """
