@@ -51,10 +51,15 @@ class Words:
 
 def words(rows: Rows, prefix: bytes) -> list[Words]:
     """The pieces of the rows' messages in their order, ``prefix`` first; at least one row."""
-    pieces = [*_repeated(prefix, len(rows))]
+    return packed([*repeated(prefix, len(rows)), *fields(rows)])
+
+
+def fields(rows: Rows) -> list[Words]:
+    """The pieces of the rows' Avro bodies, one or more a field; at least one row."""
+    pieces: list[Words] = []
     for column in rows.record.columns:
         pieces += _field(rows.columns[column.name], column.kind)
-    return _packed(pieces)
+    return pieces
 
 
 def _field(column: ColumnData, kind: Kind) -> Iterable[Words]:
@@ -68,7 +73,7 @@ def _field(column: ColumnData, kind: Kind) -> Iterable[Words]:
         case Kind.CODES:
             return _codes(column)
         case Kind.INT | Kind.LONG | Kind.TIMESTAMP | Kind.DATE | Kind.RIGHT:
-            return _varints(column)
+            return varints(column)
 
 
 def _bits(column: ColumnData) -> Word:
@@ -85,7 +90,8 @@ def _nullable(column: ColumnData) -> list[Words]:
     return [Words(there.astype(np.uint64) << _ONE, 1), Words(_bits(column), there.astype(np.uint8) * np.uint8(8))]
 
 
-def _varints(column: ColumnData) -> list[Words]:
+def varints(column: ColumnData) -> list[Words]:
+    """Zig-zag varints of whole numbers of 64 bits at most."""
     signed = column.astype(np.int64, copy=False)
     zigzag = ((signed << 1) ^ (signed >> 63)).view(np.uint64)
     low, widths = _low(zigzag)
@@ -130,11 +136,15 @@ def _codes(column: ColumnData) -> Iterator[Words]:
 def _strings(column: ColumnData) -> Iterable[Words]:
     """Strings, few distinct ones among many rows: each distinct one is encoded once."""
     if is_constant(column):
-        return _repeated(_string(column[0]), len(column))
+        return repeated(sized(column[0].encode()), len(column))
     values = column.tolist()
     distinct = {text: i for i, text in enumerate(dict.fromkeys(values))}
     index = np.fromiter((distinct[text] for text in values), dtype=np.intp, count=len(values))
-    bodies = [_string(text) for text in distinct]
+    return chosen([sized(text.encode()) for text in distinct], index)
+
+
+def chosen(bodies: list[bytes], index: npt.NDArray[np.intp]) -> list[Words]:
+    """For each row the body that ``index`` names."""
     lengths, size = np.array([len(body) for body in bodies]), -(-max(map(len, bodies)) // 8) * 8
     table = np.frombuffer(b"".join(body.ljust(size, b"\0") for body in bodies), dtype="<u8").reshape(len(bodies), -1)
     pieces = []
@@ -144,7 +154,8 @@ def _strings(column: ColumnData) -> Iterable[Words]:
     return pieces
 
 
-def _repeated(body: bytes, count: int) -> Iterator[Words]:
+def repeated(body: bytes, count: int) -> Iterator[Words]:
+    """The same bytes in every row."""
     for at in range(0, len(body), 8):
         part = body[at : at + 8]
         yield Words(_everywhere(int.from_bytes(part, "little"), count), len(part))
@@ -160,7 +171,7 @@ def _even(widths: Widths) -> int | Widths:
     return least if least == most else widths
 
 
-def _packed(pieces: Iterable[Words]) -> list[Words]:
+def packed(pieces: Iterable[Words]) -> list[Words]:
     """Neighbours that fit into one word put together, and pieces of no bytes left out."""
     out: list[Words] = []
     most = 8
@@ -188,8 +199,8 @@ def _pair(one: Words, other: Words) -> Words:
     return Words(values, _even(np.asarray(one.widths + other.widths, dtype=np.uint8)))
 
 
-def _string(text: str) -> bytes:
-    raw = text.encode()
+def sized(raw: bytes) -> bytes:
+    """Bytes behind their length, as Avro has strings and Kafka the keys and values of records."""
     length, head = len(raw) << 1, bytearray()
     while length > 0x7F:
         head.append(length & 0x7F | 0x80)

@@ -13,6 +13,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import numpy as np
+import numpy.typing as npt
+
 from app.domain import sessions
 
 BLOCK = 65_536
@@ -40,12 +43,18 @@ class BodyDigest:
             take = bodies[done : done + self.room()]
             joined = b"".join(take)
             self._part.update(joined)
-            self.added += len(joined)
-            self.part_rows += len(take)
+            self._grown(len(take), len(joined))
             done += len(take)
-            if self.part_rows == BLOCK:
-                self.chain = self._link()
-                self._part, self.part_rows = hashlib.sha256(), 0
+
+    def update_flat(self, bodies: memoryview, sizes: npt.NDArray[np.int64] | int, count: int) -> None:
+        """Add ``count`` bodies that lie in one buffer; ``sizes`` are their bytes (one number: of each)."""
+        done = begin = 0
+        while done < count:
+            take = min(self.room(), count - done)
+            end = begin + (take * sizes if isinstance(sizes, int) else int(sizes[done : done + take].sum()))
+            self._part.update(bodies[begin:end])
+            self._grown(take, end - begin)
+            done, begin = done + take, end
 
     def copy(self) -> BodyDigest:
         other = BodyDigest(self.chain)
@@ -55,6 +64,13 @@ class BodyDigest:
     def hex(self) -> str:
         """The value over everything so far."""
         return (self._link() if self.part_rows else self.chain).hex()
+
+    def _grown(self, bodies: int, size: int) -> None:
+        self.added += size
+        self.part_rows += bodies
+        if self.part_rows == BLOCK:
+            self.chain = self._link()
+            self._part, self.part_rows = hashlib.sha256(), 0
 
     def _link(self) -> bytes:
         return hashlib.sha256(self.chain + self._part.digest()).digest()

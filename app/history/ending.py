@@ -16,8 +16,8 @@ import orjson
 from app.domain.records import FINAL, Checkpoint, SeriesRecord, deleting_key, part_key, plan_key
 from app.errors import LogError
 from app.history.running import Deps
+from app.kafka.row_writer import RowWriter
 from app.kafka.topics import PROGRESS
-from app.kafka.writer import TransactionalWriter
 
 logger = logging.getLogger(__name__)
 
@@ -32,9 +32,7 @@ class Ending:
         self._deps = deps
         self._partition = partition
 
-    def cancel(
-        self, writer: TransactionalWriter, records: list[SeriesRecord], so_far: Mapping[str, Checkpoint]
-    ) -> None:
+    def cancel(self, writer: RowWriter, records: list[SeriesRecord], so_far: Mapping[str, Checkpoint]) -> None:
         """Record that these series end as they are. ``so_far``: where those that ran are, by topic; the last
         checkpoint of each stays, so that another attempt can go on from it."""
         if not records:
@@ -45,7 +43,7 @@ class Ending:
         writer.commit()
         logger.info("partition %d: %d series cancelled, e.g. %s", self._partition, len(records), records[0].topic)
 
-    def delete(self, writer: TransactionalWriter, leaving: list[tuple[SeriesRecord, Checkpoint | None]]) -> None:
+    def delete(self, writer: RowWriter, leaving: list[tuple[SeriesRecord, Checkpoint | None]]) -> None:
         """Delete the topics of these series, and record that they are gone. Beside each stands where it is, if it ran.
 
         One batch of a process at a time (``Deps.deletions``): thousands of topics at once would keep the brokers from
@@ -80,7 +78,7 @@ class Ending:
             self._put(writer, record, Checkpoint(record.run, record.attempt, "deleted", "", 0, 0))
         writer.commit()
 
-    def sweep(self, writer: TransactionalWriter, topics: Iterable[str]) -> None:
+    def sweep(self, writer: RowWriter, topics: Iterable[str]) -> None:
         """Remove from ``progress`` what it says of topics that no series belongs to any more."""
         gone = [topic for topic in topics if self._deps.index.is_left_over(topic)]
         if not gone:
@@ -95,10 +93,10 @@ class Ending:
         """Where a series is: as it ran here, else as the logs say."""
         return so_far or self._deps.index.checkpoint(record.topic, record.run)
 
-    def _put(self, writer: TransactionalWriter, record: SeriesRecord, checkpoint: Checkpoint) -> None:
+    def _put(self, writer: RowWriter, record: SeriesRecord, checkpoint: Checkpoint) -> None:
         writer.record(PROGRESS, record.topic.encode(), checkpoint.encode(), partition=self._partition)
 
-    def _forget(self, writer: TransactionalWriter, topic: str) -> None:
+    def _forget(self, writer: RowWriter, topic: str) -> None:
         """Remove all that stands beside the checkpoint of a topic."""
         parts = [part_key(topic, step) for step in self._deps.index.parts_of(topic)]
         for key in [plan_key(topic), deleting_key(topic), *parts]:

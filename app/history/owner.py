@@ -21,8 +21,8 @@ from app.history.running import Deps, Running
 from app.history.starting import Starter
 from app.history.writing import Hand, Writing
 from app.kafka.ownership import COOL_DOWN
+from app.kafka.row_writer import RowWriter, row_writer
 from app.kafka.topics import PROGRESS, SERIES
-from app.kafka.writer import TransactionalWriter
 from app.logs import stay_about
 
 logger = logging.getLogger(__name__)
@@ -115,7 +115,7 @@ class PartitionOwner:
         pause = 0.0
         writer = None
         try:
-            writer = TransactionalWriter(self._deps.settings, f"{self._deps.settings.app_id}-history-{self.partition}")
+            writer = row_writer(self._deps.settings, f"{self._deps.settings.app_id}-history-{self.partition}")
             if self._stopping:
                 return
             if writer.open() > self._slow_open:
@@ -142,7 +142,7 @@ class PartitionOwner:
                 writer.close()
             self._on_end(self, pause)
 
-    def _work(self, writer: TransactionalWriter) -> None:
+    def _work(self, writer: RowWriter) -> None:
         while True:
             with self._changed:
                 if not (self._inbox or self._signalled or self._stopping):
@@ -163,7 +163,7 @@ class PartitionOwner:
 
     # --- starting and ending series ---------------------------------------------------------------------
 
-    def _take_in(self, writer: TransactionalWriter, batch: list[SeriesRecord], leftovers: list[str]) -> None:
+    def _take_in(self, writer: RowWriter, batch: list[SeriesRecord], leftovers: list[str]) -> None:
         """Do, between two transactions, what is asked of these series."""
         index = self._deps.index
         # What a former owner committed must be in the index, and our own last commits too, or a series would go on
@@ -188,7 +188,7 @@ class PartitionOwner:
             self._on_done(record)
         self._start(writer, to_run)
 
-    def _delete_some(self, writer: TransactionalWriter) -> None:
+    def _delete_some(self, writer: RowWriter) -> None:
         """Delete a batch of topics, unless another owner of this process is at it: series that run do not wait for
         thousands of others to be deleted."""
         if not self._leaving or self._stopping or not self._deps.deletions.acquire(blocking=False):
@@ -210,7 +210,7 @@ class PartitionOwner:
         running.fetch.record = running.writer.record = record
         return True
 
-    def _start(self, writer: TransactionalWriter, batch: list[SeriesRecord]) -> None:
+    def _start(self, writer: RowWriter, batch: list[SeriesRecord]) -> None:
         if not batch:
             return
         started = self._starter.start(writer, batch)
@@ -220,7 +220,7 @@ class PartitionOwner:
 
     # --- writing ------------------------------------------------------------------------------------------
 
-    def _write(self, writer: TransactionalWriter, hand: Hand) -> None:
+    def _write(self, writer: RowWriter, hand: Hand) -> None:
         with self._deps.turns:
             written = self._writing.transaction(writer, hand)
         for running in written.complete:
@@ -235,7 +235,7 @@ class PartitionOwner:
         for running, why in written.failed:
             self._finish_failed(writer, running.fetch.record, why)
 
-    def _ready(self, writer: TransactionalWriter) -> Hand:
+    def _ready(self, writer: RowWriter) -> Hand:
         """The finished head steps."""
         ready: Hand = []
         if self._stopping:
@@ -250,7 +250,7 @@ class PartitionOwner:
                 ready.append((running, step))
         return ready
 
-    def _may_finish(self, running: Running, writer: TransactionalWriter) -> bool:
+    def _may_finish(self, running: Running, writer: RowWriter) -> bool:
         """Whether a series of which every row is written may be given its receipt."""
         if not running.fetch.record.live or running.writer.handover is not None:
             return True
@@ -265,7 +265,7 @@ class PartitionOwner:
             logger.warning("%s: the hand-over could not be looked for: %s", running.topic, error)
         return running.writer.handover is not None
 
-    def _finish_failed(self, writer: TransactionalWriter, record: SeriesRecord, error: PlatformError) -> None:
+    def _finish_failed(self, writer: RowWriter, record: SeriesRecord, error: PlatformError) -> None:
         """Record that a series failed and why; its last checkpoint stays, so that a retry can go on from it."""
         logger.warning("%s: failed: %s", record.topic, error)
         running = self._running.get(record.topic)

@@ -18,8 +18,8 @@ from app.history.running import Deps, Running
 from app.history.work import OverlapWork, SeriesFetch
 from app.history.write import FRAME_BYTES, SeriesWriter, State
 from app.kafka.reader import read_range
+from app.kafka.row_writer import RowWriter
 from app.kafka.topics import PROGRESS, data_topic
-from app.kafka.writer import TransactionalWriter
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ class Starter:
         self._partition = partition
         self._wake = wake
 
-    def start(self, writer: TransactionalWriter, batch: list[SeriesRecord]) -> Started:
+    def start(self, writer: RowWriter, batch: list[SeriesRecord]) -> Started:
         """Start a batch of series that have work left; the index knows all that was committed of them.
 
         Raises ``LogError`` when logs or brokers do not do their part; then none runs.
@@ -107,7 +107,7 @@ class Starter:
         written_at = self._deps.index.written_at(record.topic, record.run) or 0
         return record.attempt > checkpoint.attempt or time.time() - written_at / 1000 > LONG_PAUSE
 
-    def _begin(self, writer: TransactionalWriter, records: list[SeriesRecord], started: Started) -> None:
+    def _begin(self, writer: RowWriter, records: list[SeriesRecord], started: Started) -> None:
         """Make the topics while the first requests are under way; a topic without a plan of this run is foreign."""
         deps = self._deps
         fresh = []
@@ -149,7 +149,7 @@ class Starter:
             one.state = draft
         writer.commit()
 
-    def _delete_foreign(self, writer: TransactionalWriter, records: list[SeriesRecord]) -> dict[str, str]:
+    def _delete_foreign(self, writer: RowWriter, records: list[SeriesRecord]) -> dict[str, str]:
         """Delete the topics that belong to no run of theirs; those that the brokers refuse to delete, with the reason.
 
         No transaction can fence a deletion. So a record is committed just before it, which a worker that lost the

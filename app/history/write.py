@@ -9,8 +9,6 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass, field
 
-from app.avro.encode import encode
-from app.domain.contracts import occ_keys
 from app.domain.plan import Plan
 from app.domain.receipt import BLOCK, BodyDigest, Receipt, session_report
 from app.domain.records import (
@@ -23,12 +21,12 @@ from app.domain.records import (
     part_key,
     plan_key,
 )
-from app.domain.rows import Rows
 from app.domain.times import date_of
 from app.history.handover import Handover
 from app.history.work import Fetched
+from app.kafka.row_writer import RowWriter
 from app.kafka.topics import PROGRESS
-from app.kafka.writer import Mark, TransactionalWriter
+from app.kafka.writer import Mark
 
 FRAME_BYTES = 5
 
@@ -109,16 +107,14 @@ class SeriesWriter:
         """Whether nothing is left to do but the receipt."""
         return draft.complete and (not self.record.live or self.handover is not None)
 
-    def write(self, writer: TransactionalWriter, draft: State, step: Fetched) -> int:
+    def write(self, writer: RowWriter, draft: State, step: Fetched) -> int:
         """Write one step's rows and its session counts into the open transaction; the rows written."""
         self.adopt(writer, draft, step.plan)
         rows = step.rows
         count = len(rows)
         if count:
-            messages = encode(rows, self._prefix)
-            timestamps = (rows.timestamps // 1000).tolist()
-            writer.rows(self.record.topic, self._keys(rows), messages, timestamps, self._marks(draft, count))
-            draft.digest.update([message[FRAME_BYTES:] for message in messages])
+            marks = self._marks(draft, count)
+            writer.series_rows(self.record.topic, rows, self._prefix, self.record.name.symbol, marks, draft.digest)
             draft.first = int(rows.timestamps[0]) if draft.first is None else draft.first
             draft.last = int(rows.timestamps[-1])
         writer.record(
@@ -133,7 +129,7 @@ class SeriesWriter:
         draft.empty_bars += step.empty_bars
         return count
 
-    def adopt(self, writer: TransactionalWriter, draft: State, plan: Plan) -> None:
+    def adopt(self, writer: RowWriter, draft: State, plan: Plan) -> None:
         """Record the plan in the open transaction, unless it is the recorded one."""
         if draft.plan is not None and draft.plan.digest == plan.digest:
             return
@@ -145,7 +141,7 @@ class SeriesWriter:
             partition=self.partition,
         )
 
-    def record_progress(self, writer: TransactionalWriter, draft: State, now: dt.datetime) -> None:
+    def record_progress(self, writer: RowWriter, draft: State, now: dt.datetime) -> None:
         """Write the checkpoint of a draft whose rows are flushed; with the last step, the receipt."""
         done = self.finishes(draft)
         receipt = self.receipt(draft, now).as_json() if done else None
@@ -155,7 +151,7 @@ class SeriesWriter:
             for step in range(draft.steps):
                 writer.record(PROGRESS, part_key(self.record.topic, step).encode(), None, partition=self.partition)
 
-    def put(self, writer: TransactionalWriter, checkpoint: Checkpoint) -> None:
+    def put(self, writer: RowWriter, checkpoint: Checkpoint) -> None:
         writer.record(PROGRESS, self.record.topic.encode(), checkpoint.encode(), partition=self.partition)
 
     def checkpoint(
@@ -202,11 +198,6 @@ class SeriesWriter:
             finished_at=now,
             live=self.handover.as_json() if self.handover else None,
         )
-
-    def _keys(self, rows: Rows) -> bytes | list[bytes]:
-        """The ticker for stocks, the OCC symbol of each row for options."""
-        symbol = self.record.name.symbol
-        return symbol.encode() if rows.contracts is None else occ_keys(symbol, rows.contracts)
 
     def _marks(self, draft: State, count: int) -> dict[int, Mark]:
         """The rows whose offsets are needed: the series' first, each block's first, and the step's last."""

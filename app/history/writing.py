@@ -12,7 +12,7 @@ from app.errors import LogError, PlatformError, TopicGone, TransactionAborted
 from app.history.running import Deps, Running
 from app.history.work import Fetched
 from app.history.write import State
-from app.kafka.writer import TransactionalWriter
+from app.kafka.row_writer import RowWriter
 
 logger = logging.getLogger(__name__)
 
@@ -62,7 +62,7 @@ class Writing:
         for step in list(self._taken):
             self._give_back(step)
 
-    def transaction(self, writer: TransactionalWriter, hand: Hand) -> Written:
+    def transaction(self, writer: RowWriter, hand: Hand) -> Written:
         """Write the steps in hand, and what else gets ready meanwhile, in one transaction.
 
         What concerns one series aborts it once; the others go on without that one. Raises ``LogError`` when it is
@@ -98,7 +98,7 @@ class Writing:
                 return written
         raise LogError(f"a transaction was aborted {_RETRIES + 1} times in a row")
 
-    def _fill(self, writer: TransactionalWriter, hand: Hand, drafts: dict[str, State], *, grow: bool) -> None:
+    def _fill(self, writer: RowWriter, hand: Hand, drafts: dict[str, State], *, grow: bool) -> None:
         begun, rows, done = time.monotonic(), 0, 0
         while True:
             while done < len(hand):

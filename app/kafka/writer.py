@@ -17,6 +17,10 @@ from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 
+from app.avro.encode import encode
+from app.domain.contracts import occ_keys
+from app.domain.receipt import BodyDigest
+from app.domain.rows import Rows
 from app.errors import Fenced, LogError, TransactionAborted
 from app.kafka.config import MAX_MESSAGE_BYTES, client_config
 from app.kafka.counts import COMMIT_SECONDS, FENCES, TRANSACTIONS, client_error
@@ -103,6 +107,19 @@ class TransactionalWriter:
                 self._producer.produce(topic, messages[index], key, 0, report, None, timestamps[index])
                 at = index + 1
             self._bulk(topic, keys, messages, timestamps, at, len(messages))
+
+    def series_rows(
+        self, topic: str, rows: Rows, frame: bytes, symbol: str, marks: Mapping[int, Mark], digest: BodyDigest
+    ) -> None:
+        """Write the rows of one series to partition 0, and add their bodies to ``digest``.
+
+        Keys are ``symbol`` for stocks, the OCC symbol of each row for options of the root ``symbol``. ``marks`` asks
+        for the offsets of some rows, by index; they are known after ``flush``. Raises what encoding raises.
+        """
+        messages = encode(rows, frame)
+        keys = symbol.encode() if rows.contracts is None else occ_keys(symbol, rows.contracts)
+        self.rows(topic, keys, messages, (rows.timestamps // 1000).tolist(), marks)
+        digest.update([message[len(frame) :] for message in messages])
 
     def record(
         self,

@@ -130,7 +130,9 @@ class Crew:
 
     def _start(self, role: Role) -> Worker:
         name, port = f"{role}-{next(self._numbers[role])}", free_port()
-        settings = self.platform.local.settings.model_copy(update={port_setting(role): port})
+        # Those that join write history the other way, so that each way takes over from the other.
+        other = {port_setting(role): port, "history_writer": "batches"}
+        settings = self.platform.local.settings.model_copy(update=other)
         service = replace(role_service(role, settings, self._state), name=name, log=self._state.log(name), after=())
         supervisor = Supervisor([service], on_event=self.events.append)
         supervisor.start()

@@ -1,0 +1,72 @@
+"""Messages laid out one after another in one buffer, in the rows' order and without a gap between them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from app.avro.words import Word, Words
+
+#: The least bytes of a row: a piece is stored as a whole word, which may reach into the row behind it but no further.
+LEAST = 8
+
+
+def flat(pieces: list[Words]) -> tuple[memoryview, npt.NDArray[np.int64] | int]:
+    """The pieces of all rows, side by side; and the bytes of each row (one number: of every row).
+
+    Every row takes ``LEAST`` bytes or more. Each piece is stored as a word of eight bytes, whose surplus the next
+    piece overwrites. The surplus of a row's last piece lies on the first bytes of the row behind it; so these are
+    stored once more at the end, as whole words.
+    """
+    count = len(pieces[0].values)
+    sizes = row_sizes(pieces)
+    at: Any
+    if isinstance(sizes, int):
+        buffer = np.empty(count * sizes + 8, dtype=np.uint8)
+        at = 0
+        for piece in pieces:
+            np.ndarray((count,), "<u8", buffer, at, (sizes,))[:] = piece.values
+            at += piece.widths
+        np.ndarray((count,), "<u8", buffer, 0, (sizes,))[:] = _heads(pieces)
+        return buffer.data[:-8], sizes
+    ends = np.cumsum(sizes)
+    buffer = np.empty(int(ends[-1]) + 8, dtype=np.uint8)
+    anywhere: Any = np.ndarray((len(buffer) - 7,), "<u8", buffer, 0, (1,))
+    starts = ends - sizes
+    at = starts.copy()
+    for piece in pieces:
+        anywhere[at] = piece.values
+        at += piece.widths
+    anywhere[starts] = _heads(pieces)
+    return buffer.data[:-8], sizes
+
+
+def row_sizes(pieces: list[Words]) -> npt.NDArray[np.int64] | int:
+    """The bytes of each row, as one number where they are the same."""
+    same = sum(piece.widths for piece in pieces if isinstance(piece.widths, int))
+    varying = [piece.widths for piece in pieces if not isinstance(piece.widths, int)]
+    if not varying:
+        return same
+    sizes = np.full(len(varying[0]), same, dtype=np.int64)
+    for widths in varying:
+        sizes += widths
+    return sizes
+
+
+def _heads(pieces: list[Words]) -> Word:
+    """The first eight bytes of each row."""
+    first = pieces[0]
+    words: Any = first.values.copy() if isinstance(first.widths, int) else np.where(first.widths, first.values, 0)
+    filled: Any = first.widths
+    for piece in pieces[1:]:
+        if np.min(filled) >= 8:
+            break
+        values: Any = piece.values if isinstance(piece.widths, int) else np.where(piece.widths, piece.values, 0)
+        # A shift by a whole word or more is not defined.
+        shift = np.minimum(np.asarray(filled, dtype=np.uint64) * np.uint64(8), np.uint64(63))
+        words |= np.where(np.asarray(filled) < 8, values << shift, np.uint64(0))
+        filled = filled + np.asarray(piece.widths, dtype=np.int64)
+    found: Word = words
+    return found

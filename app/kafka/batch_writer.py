@@ -1,0 +1,280 @@
+"""The fenced, transactional writer whose rows go out as record batches made of whole columns.
+
+It promises what ``TransactionalWriter`` does and is used in its place. librdkafka takes one message at a time, which is
+more than half of what the history role's processor does; aiokafka takes whole batches (``send_batch``), and this writer
+uses its transactions, its retries and its connections. What differs: after a batch that the brokers did not take, the
+sequence numbers of its partition have a gap that aiokafka does not mend, so the writer is finished (``LogError``)
+instead of the transaction alone, and its owner begins anew.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Coroutine, Mapping
+from concurrent.futures import Future
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError, ProducerFenced
+
+from app.avro.flat import flat
+from app.avro.words import fields, packed
+from app.domain.receipt import BodyDigest
+from app.domain.rows import Rows
+from app.errors import Fenced, LogError
+from app.kafka.batches import Batch, Keys, batches
+from app.kafka.config import MAX_MESSAGE_BYTES, asyncio_login
+from app.kafka.counts import COMMIT_SECONDS, FENCES, TRANSACTIONS
+from app.kafka.loop import client_loop
+from app.kafka.writer import TRANSACTION_TIMEOUT, Mark
+from app.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+#: Batches that are made and not acknowledged yet, at most: one under way, one behind it, and what is being made.
+_UNDER_WAY = 4
+#: Seconds after which batches that are not through are looked at.
+_STALL = 2.0
+#: Bytes of control records that go into one batch.
+_BATCH_BYTES = 1 << 18
+Record = tuple[str, bytes | None, bytes | None, int | None, list[tuple[str, bytes | None]] | None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """A batch under way, and what is to be told of the offsets of its rows."""
+
+    topic: str
+    future: Future[int]
+    marks: list[tuple[int, Mark]]
+
+
+class _Built:
+    """A finished batch, as aiokafka's sender takes one: what it calls of a ``BatchBuilder``."""
+
+    def __init__(self, batch: Batch) -> None:
+        self._batch = batch
+        self._state = (-1, -1, -1)
+        self._wire: bytes | None = None
+
+    def _set_producer_state(self, producer_id: int, producer_epoch: int, base_sequence: int) -> None:
+        self._state = producer_id, producer_epoch, base_sequence
+
+    def _build(self) -> bytes:
+        if self._wire is None:
+            self._wire = self._batch.wire(*self._state)
+        return self._wire
+
+    def record_count(self) -> int:
+        return self._batch.count
+
+    def size(self) -> int:
+        return len(self._batch.records)
+
+    def closed(self) -> bool:
+        return True
+
+    def close(self) -> None:
+        """Nothing is ever added."""
+
+
+class BatchWriter:
+    """A producer under a transactional id. Not for several threads; its client runs in the loop of ``client_loop``."""
+
+    def __init__(self, settings: Settings, transactional_id: str) -> None:
+        self.transactional_id = transactional_id
+        self._settings = settings
+        self._loop = client_loop()
+        self._producer: Any = None
+        self._turn: asyncio.Lock | None = None
+        self._on_stall: Callable[[], None] = lambda: None
+        self._sent: list[_Sent] = []
+        self._records: list[Record] = []
+        self._written: dict[tuple[str, int], int] = {}
+        self._finished: str | None = None
+
+    def open(self, timeout: float = 30.0) -> float:
+        """Fence the former holder. The seconds it took. Raises ``Fenced`` or ``LogError``."""
+        begun = time.monotonic()
+        self._call("take over", self._start(), timeout)
+        return time.monotonic() - begun
+
+    async def _start(self) -> None:
+        self._turn = asyncio.Lock()
+        self._producer = AIOKafkaProducer(
+            **asyncio_login(self._settings),
+            client_id=self._settings.app_id,
+            transactional_id=self.transactional_id,
+            transaction_timeout_ms=TRANSACTION_TIMEOUT * 1000,
+            compression_type="lz4",
+            max_batch_size=_BATCH_BYTES,
+            max_request_size=MAX_MESSAGE_BYTES,
+        )
+        await self._producer.start()
+
+    def begin(self, on_stall: Callable[[], None] = lambda: None) -> None:
+        """Begin a transaction. ``on_stall`` is called whenever the broker has taken nothing for some seconds and may
+        raise."""
+        self._on_stall = on_stall
+        self._sent, self._records = [], []
+        self._call("begin a transaction", self._producer.begin_transaction())
+
+    def series_rows(
+        self, topic: str, rows: Rows, frame: bytes, symbol: str, marks: Mapping[int, Mark], digest: BodyDigest
+    ) -> None:
+        """Write the rows of one series to partition 0, and add their bodies to ``digest``.
+
+        ``marks`` asks for the offsets of some rows, by index; they are known after ``flush``. Raises what encoding
+        raises, and ``LogError``.
+        """
+        at, ordered = 0, sorted(marks.items())
+        for batch in batches(rows, frame, Keys.of(rows, symbol)):
+            self._room()
+            here = [(index - at, mark) for index, mark in ordered if at <= index < at + batch.count]
+            future = asyncio.run_coroutine_threadsafe(self._send(topic, _Built(batch)), self._loop)
+            self._sent.append(_Sent(topic, future, here))
+            at += batch.count
+        digest.update_flat(*flat(packed(fields(rows))), len(rows))
+
+    def record(
+        self,
+        topic: str,
+        key: bytes | None,
+        value: bytes | None,
+        *,
+        partition: int = -1,
+        headers: list[tuple[str, bytes | None]] | None = None,
+    ) -> None:
+        """Write one control record; ``partition`` -1 goes by the key. ``written`` knows its offset later."""
+        self._records.append((topic, key, value, None if partition < 0 else partition, headers))
+
+    def flush(self, timeout: float = 30.0) -> None:
+        """Wait until the broker has everything, so that all marks are known.
+
+        Raises ``LogError`` when something was not delivered, and what ``on_stall`` raises.
+        """
+        records, self._records = self._records, []
+        waiting = asyncio.run_coroutine_threadsafe(self._send_records(records), self._loop) if records else None
+        deadline = time.monotonic() + timeout
+        for sent in self._sent:
+            offset = self._delivered(sent.future, f"write to {sent.topic}", deadline)
+            for index, mark in sent.marks:
+                mark(offset + index)
+        self._sent = []
+        if waiting is not None:
+            self._delivered(waiting, "write control records", deadline)
+
+    @property
+    def written(self) -> dict[tuple[str, int], int]:
+        """By topic and partition, where the control records written so far end."""
+        return dict(self._written)
+
+    def commit(self, timeout: float = 30.0) -> None:
+        """Make everything since ``begin`` visible, all of it or nothing.
+
+        aiokafka repeats it until the broker has answered. Raises ``LogError`` when it does not: only a new producer
+        under the same id can settle what became of it.
+        """
+        begun = time.monotonic()
+        self.flush(timeout)
+        self._call("commit", self._producer.commit_transaction(), timeout + TRANSACTION_TIMEOUT)
+        TRANSACTIONS.add("committed")
+        COMMIT_SECONDS.take(time.monotonic() - begun)
+
+    def abort(self, timeout: float = 30.0) -> None:
+        """Throw away everything since ``begin``. Raises ``LogError`` when that cannot be done with this writer."""
+        self._records = []
+        if self._finished is not None:
+            raise LogError(f"{self.transactional_id} is begun anew: {self._finished}")
+        self._call("abort", self._producer.abort_transaction(), timeout)
+        TRANSACTIONS.add("aborted")
+
+    def close(self) -> None:
+        """Let go of the id and of the connections. What is uncommitted is left to the broker to abort."""
+        if self._producer is None:
+            return
+        stopping = asyncio.run_coroutine_threadsafe(self._stop(), self._loop)
+        with suppress(TimeoutError):
+            stopping.result(5)
+
+    async def _stop(self) -> None:
+        # Its own ``stop`` would wait until everything is delivered, which may be never.
+        task = self._producer._sender.sender_task
+        if task is not None:
+            task.cancel()
+        try:
+            await self._producer.stop()
+        except (KafkaError, asyncio.CancelledError) as error:
+            logger.debug("closing %s: %r", self.transactional_id, error)
+
+    # --- in the loop -----------------------------------------------------------------------------------
+
+    async def _send(self, topic: str, built: _Built) -> int:
+        """Hand a batch over in its turn; the offset of its first row, once it is written."""
+        assert self._turn is not None
+        async with self._turn:
+            delivered = await self._producer.send_batch(built, topic, partition=0)
+        return int((await delivered).offset)
+
+    async def _send_records(self, records: list[Record]) -> int:
+        assert self._turn is not None
+        async with self._turn:
+            sent = [
+                await self._producer.send(topic, value, key, partition, headers=headers)
+                for topic, key, value, partition, headers in records
+            ]
+        for metadata in await asyncio.gather(*sent):
+            place = (metadata.topic, metadata.partition)
+            self._written[place] = max(self._written.get(place, 0), metadata.offset + 1)
+        return 0
+
+    # --- waiting for it --------------------------------------------------------------------------------
+
+    def _room(self) -> None:
+        """Wait until few enough batches are under way."""
+        if len(self._sent) < _UNDER_WAY:
+            return
+        oldest = self._sent[-_UNDER_WAY]
+        if not oldest.future.done():
+            self._delivered(oldest.future, f"write to {oldest.topic}", time.monotonic() + TRANSACTION_TIMEOUT)
+
+    def _delivered(self, future: Future[int], what: str, deadline: float) -> int:
+        while True:
+            try:
+                offset = future.result(_STALL)
+            except TimeoutError:
+                # What is under way can be taken back by nobody: a transaction that is given up now needs a new writer.
+                self._finished = f"could not {what} in time"
+                self._on_stall()
+                if time.monotonic() > deadline:
+                    raise LogError(f"{self.transactional_id} {self._finished}") from None
+            except (KafkaError, AssertionError) as error:
+                raise self._failure(what, error) from None
+            else:
+                self._finished = None
+                if offset < 0:
+                    raise self._failure(what, KafkaError("the broker does not know the offset any more"))
+                return offset
+
+    def _call(self, what: str, work: Coroutine[Any, Any, Any], timeout: float = 30.0) -> None:
+        future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        try:
+            future.result(timeout)
+        except TimeoutError:
+            future.cancel()
+            self._finished = f"could not {what} within {timeout:.0f} s"
+            raise LogError(f"{self.transactional_id} {self._finished}") from None
+        except (KafkaError, AssertionError) as error:
+            raise self._failure(what, error) from None
+
+    def _failure(self, what: str, error: Exception) -> LogError:
+        message = f"{self.transactional_id} could not {what}: {error!r}"
+        self._finished = message
+        if isinstance(error, ProducerFenced):
+            FENCES.add()
+            return Fenced(message)
+        return LogError(message)

@@ -1,0 +1,105 @@
+"""Record batches made of whole columns: Kafka's format on the wire, without an object a row.
+
+Record batch, magic 2 (KIP-98; kafka.apache.org/documentation, "Record Batch" and "Record"): a header of 61 bytes, then
+the records, compressed together. A record is a varint of its length, a byte of attributes, varints of its timestamp's
+and its offset's distance from the batch's first, key and value each behind their length, and the number of headers.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import cramjam
+import numpy as np
+import numpy.typing as npt
+from aiokafka.record.util import calc_crc32c
+
+from app.avro.flat import flat, row_sizes
+from app.avro.words import Words, chosen, fields, packed, repeated, sized, varints
+from app.domain.contracts import occ_symbol
+from app.domain.rows import Rows
+
+#: Rows of a batch; compressed it stays far below the brokers' ``max.message.bytes`` of 1 MB.
+BATCH_ROWS = 10_000
+_HEADER = struct.Struct(">qiibIhiqqqhii")
+#: Where the part begins that the header's length counts, and that its checksum covers.
+_AFTER_LENGTH, _ATTRIBUTES = 12, 21
+_LZ4, _TRANSACTIONAL = 3, 0x10
+_ONE_ZERO = b"\x00"
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The records of a batch, compressed. ``first`` is the timestamp of the first record, ``last`` the greatest of
+    all, in milliseconds since 1970."""
+
+    records: bytes
+    count: int
+    first: int
+    last: int
+
+    def wire(self, producer_id: int, epoch: int, sequence: int) -> bytes:
+        """The batch as one request carries it, of a transaction of this producer."""
+        length = _HEADER.size - _AFTER_LENGTH + len(self.records)
+        head = [0, length, -1, 2, 0, _LZ4 | _TRANSACTIONAL, self.count - 1, self.first, self.last]
+        head += [producer_id, epoch, sequence, self.count]
+        whole = bytearray(_HEADER.pack(*head)) + self.records
+        struct.pack_into(">I", whole, _ATTRIBUTES - 4, calc_crc32c(memoryview(whole)[_ATTRIBUTES:]))
+        return bytes(whole)
+
+
+class Keys:
+    """The keys of some rows: the same for all, or one of a few for each."""
+
+    @classmethod
+    def of(cls, rows: Rows, symbol: str) -> Keys:
+        """The ticker for stocks, the OCC symbol of each row for options."""
+        if rows.contracts is None:
+            return cls([symbol.encode()])
+        distinct, index = np.unique(rows.contracts, return_inverse=True)
+        return cls([occ_symbol(symbol, one).encode() for one in distinct.tolist()], index.ravel())
+
+    def __init__(self, distinct: Sequence[bytes], index: npt.NDArray[np.intp] | None = None) -> None:
+        self._bodies = [sized(key) for key in distinct]
+        self._index = index
+
+    def words(self, which: slice, count: int) -> list[Words]:
+        if self._index is None:
+            return list(repeated(self._bodies[0], count))
+        return chosen(self._bodies, self._index[which])
+
+
+def batches(rows: Rows, frame: bytes, keys: Keys, size: int = BATCH_ROWS) -> Iterator[Batch]:
+    """The rows in batches, in their order; each value is ``frame`` and the row's Avro body."""
+    for begin in range(0, len(rows), size):
+        which = slice(begin, min(begin + size, len(rows)))
+        yield _batch(rows.take(which), frame, keys.words(which, which.stop - begin))
+
+
+def _batch(rows: Rows, frame: bytes, keys: list[Words]) -> Batch:
+    count, stamps = len(rows), rows.timestamps // 1000
+    value = [*repeated(frame, count), *fields(rows)]
+    record = [
+        *repeated(_ONE_ZERO, count),
+        *varints(stamps - stamps[0]),
+        *varints(np.arange(count)),
+        *keys,
+        *varints(_column(row_sizes(value), count)),
+        *value,
+        *repeated(_ONE_ZERO, count),
+    ]
+    buffer, _ = flat(packed([*varints(_column(row_sizes(record), count)), *record]))
+    return Batch(_compressed(buffer), count, int(stamps[0]), int(stamps.max()))
+
+
+def _column(sizes: npt.NDArray[np.int64] | int, count: int) -> npt.NDArray[np.int64]:
+    return np.broadcast_to(np.int64(sizes), (count,)) if isinstance(sizes, int) else sizes
+
+
+def _compressed(buffer: memoryview) -> bytes:
+    """One LZ4 frame of blocks that stand alone, as KIP-57 has it, at the fastest level."""
+    compressor = cramjam.lz4.Compressor(level=0, content_checksum=False, block_linked=False)
+    compressor.compress(buffer.tobytes())
+    return bytes(compressor.finish())

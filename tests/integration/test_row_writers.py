@@ -1,0 +1,162 @@
+"""Both ways of writing rows promise the same: all of a transaction or nothing, true offsets, one writer at a time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from harness import Platform
+
+from app.avro.encode import encode, frame
+from app.domain.receipt import BodyDigest
+from app.domain.rows import Rows
+from app.domain.schema import STOCK_EOD
+from app.errors import Fenced, LogError, TopicGone, TransactionAborted
+from app.kafka.batches import BATCH_ROWS
+from app.kafka.row_writer import RowWriter, row_writer
+from app.kafka.topics import Topics, data_topic
+from tests.unit.avro.reference import simple_rows, table
+
+pytestmark = pytest.mark.integration
+
+FRAME = frame(7)
+Make = Callable[..., RowWriter]
+
+
+@pytest.fixture(params=["messages", "batches"])
+def make(request: pytest.FixtureRequest, platform: Platform) -> Iterator[Make]:
+    """Makes writers of one way, which have taken over."""
+    made: list[RowWriter] = []
+    settings = platform.local.settings.model_copy(update={"history_writer": request.param})
+
+    def one(name: str) -> RowWriter:
+        writer = row_writer(settings, f"test-{request.param}-{name}")
+        writer.open()
+        made.append(writer)
+        return writer
+
+    yield one
+    for writer in made:
+        writer.close()
+
+
+@pytest.fixture
+def topic(platform: Platform) -> str:
+    name = platform.new_id("rows")
+    assert Topics(platform.local.settings).create([data_topic(name)]) == {}
+    return name
+
+
+def some(count: int, first: int = 0) -> Rows:
+    """Rows that differ, with event times from ``first`` milliseconds on."""
+    return table(STOCK_EOD, simple_rows(STOCK_EOD, first + count)).take(slice(first, first + count))
+
+
+def written(platform: Platform, topic: str) -> list[tuple[bytes, bytes, int]]:
+    return [(m.key(), m.value(), m.timestamp()[1]) for m in platform.messages(topic)]
+
+
+def expected(rows: Rows) -> list[tuple[bytes, bytes, int]]:
+    stamps = (rows.timestamps // 1000).tolist()
+    return [(b"AAPL", value, stamp) for value, stamp in zip(encode(rows, FRAME), stamps, strict=True)]
+
+
+def put(writer: RowWriter, topic: str, rows: Rows, digest: BodyDigest | None = None, **marks: Any) -> None:
+    writer.series_rows(topic, rows, FRAME, "AAPL", marks.get("marks", {}), digest or BodyDigest())
+
+
+def test_a_transaction_is_read_as_it_was_written_and_tells_its_offsets(
+    platform: Platform, make: Make, topic: str
+) -> None:
+    count = 2 * BATCH_ROWS + 5
+    writer, rows, digest, offsets = make("whole"), some(count), BodyDigest(), dict[int, int]()
+    marked = [0, 1, BATCH_ROWS - 1, BATCH_ROWS, count - 1]
+    marks = {index: lambda offset, i=index: offsets.__setitem__(i, offset) for index in marked}
+
+    writer.begin()
+    put(writer, topic, rows, digest, marks=marks)
+    writer.flush()
+    assert written(platform, topic) == [], "not committed yet"
+    writer.record(topic, b"k", b"v", partition=0, headers=[("h", b"x")])
+    writer.commit()
+    writer.begin()
+    put(writer, topic, some(3, first=count))
+    writer.commit()
+
+    messages = platform.messages(topic)
+    assert written(platform, topic)[:count] == expected(rows)
+    assert written(platform, topic)[count + 1 :] == expected(some(3, first=count))
+    assert offsets == {index: messages[index].offset() for index in marked}
+    assert (messages[count].key(), messages[count].value(), messages[count].headers()) == (b"k", b"v", [("h", b"x")])
+    assert writer.written == {(topic, 0): messages[count].offset() + 1}
+    of_messages = BodyDigest()
+    of_messages.update([value[len(FRAME) :] for _, value, _ in expected(rows)])
+    assert (digest.hex(), digest.added) == (of_messages.hex(), of_messages.added)
+
+
+def test_what_is_aborted_is_read_by_nobody_and_the_writer_goes_on(platform: Platform, make: Make, topic: str) -> None:
+    writer = make("abort")
+    writer.begin()
+    put(writer, topic, some(BATCH_ROWS + 1))
+    writer.record(topic, b"k", b"v", partition=0)
+    writer.abort()
+    writer.begin()
+    writer.commit()
+    writer.begin()
+    put(writer, topic, some(2))
+    writer.commit()
+
+    assert written(platform, topic) == expected(some(2))
+
+
+def test_a_row_that_does_not_fit_leaves_the_transaction_to_be_aborted(
+    platform: Platform, make: Make, topic: str
+) -> None:
+    writer, rows = make("misfit"), some(10)
+    broken = Rows(rows.record, {**rows.columns, "volume": rows.columns["volume"].astype("U1")}, rows.contracts)
+    writer.begin()
+    put(writer, topic, rows)
+    with pytest.raises((ValueError, TypeError)):
+        put(writer, topic, broken)
+    writer.abort()
+    writer.begin()
+    put(writer, topic, rows)
+    writer.commit()
+
+    assert written(platform, topic) == expected(rows)
+
+
+def test_who_takes_over_ends_what_the_other_has_open(platform: Platform, make: Make, topic: str) -> None:
+    former = make("fence")
+    former.begin()
+    put(former, topic, some(5))
+    former.flush()
+    heir = make("fence")
+    with pytest.raises(Fenced):
+        former.commit()
+    heir.begin()
+    put(heir, topic, some(2))
+    heir.commit()
+
+    assert written(platform, topic) == expected(some(2))
+
+
+def test_a_topic_that_is_deleted_meanwhile_holds_nobody_up(platform: Platform, make: Make, topic: str) -> None:
+    writer = make("gone")
+    writer.begin()
+    put(writer, topic, some(5))
+    writer.commit()
+    assert Topics(platform.local.settings).delete([topic]) == {}
+    begun = time.monotonic()
+
+    def gone() -> None:
+        raise TopicGone(topic)
+
+    writer.begin(on_stall=gone)
+    put(writer, topic, some(5))
+    with pytest.raises((TopicGone, TransactionAborted, LogError)):
+        writer.flush()
+    writer.close()
+    assert time.monotonic() - begun < 30
