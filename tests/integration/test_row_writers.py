@@ -22,6 +22,8 @@ from tests.unit.avro.reference import simple_rows, table
 pytestmark = pytest.mark.integration
 
 FRAME = frame(7)
+#: Microseconds since 1970.
+OPENING = 1_709_562_600_000_000
 Make = Callable[..., RowWriter]
 
 
@@ -50,8 +52,9 @@ def topic(platform: Platform) -> str:
 
 
 def some(count: int, first: int = 0) -> Rows:
-    """Rows that differ, with event times from ``first`` milliseconds on."""
-    return table(STOCK_EOD, simple_rows(STOCK_EOD, first + count)).take(slice(first, first + count))
+    """Rows that differ, with event times from ``first`` milliseconds after a day's opening on."""
+    rows = [{**row, "timestamp": OPENING + row["timestamp"]} for row in simple_rows(STOCK_EOD, first + count)[first:]]
+    return table(STOCK_EOD, rows)
 
 
 def written(platform: Platform, topic: str) -> list[tuple[bytes, bytes, int]]:
