@@ -150,17 +150,23 @@ class Runner:
         with self._changed:
             room = MAX_RUNNING - sum(one.runs for one in self._active.values()) + len(self._waiting)
             used = sum(one.size for one in self._active.values())
+        refused = []
         while self._queue and room > 0:
             partition, record = self._queue[0]
             size = largest_step(record.name, record.start_time, record.end_time, record.contracts)
             # One series always runs, whatever its size; beyond that every head must fit the budget.
             if used and used + size > BUDGET:
-                return
+                break
             self._queue.popleft()
-            # One that an ending owner does not take is there again after the look that follows its end.
-            if self._duty(record) == "run" and self._submit(partition, record, size, runs=True):
+            if self._duty(record) != "run":
+                continue
+            if self._submit(partition, record, size, runs=True):
                 room -= 1
                 used += size
+            else:
+                # Its owner is ending: the next one is there in a moment.
+                refused.append((partition, record))
+        self._queue.extendleft(reversed(refused))
 
     def _hand_over_at_once(self, found: list[tuple[int, SeriesRecord]]) -> list[tuple[int, SeriesRecord]]:
         """Hand over what needs no room: the end of series, and what is asked anew of those that run. The others."""
@@ -244,12 +250,13 @@ class Runner:
         with self._changed:
             if self._owners.get(owner.partition) is owner:
                 del self._owners[owner.partition]
-            for topic in [t for t, one in self._active.items() if one.partition == owner.partition]:
+            left = [t for t, one in self._active.items() if one.partition == owner.partition]
+            for topic in left:
                 del self._active[topic]
                 self._deps.counts.ended(topic)
             self._waiting &= self._active.keys()
             self._sweeping.clear()
-            self._afresh = True
+            self._afresh = self._afresh or bool(left)
             self._blocked_until[owner.partition] = time.monotonic() + pause
             if owner.was_slow:
                 # A machine that is merely slow must get there too: each time the bound is doubled.

@@ -25,11 +25,14 @@ class Owner:
         self.given: list[SeriesRecord] = []
         self.swept: list[str] = []
         self.was_slow = False
+        self.ending = False
 
     def start(self) -> None:
         pass
 
     def submit(self, record: SeriesRecord) -> bool:
+        if self.ending:
+            return False
         self.given.append(record)
         return True
 
@@ -129,6 +132,24 @@ def test_what_an_owner_leaves_behind_is_handed_to_the_next_one(
     runner._hand_over()
     assert owner(runner) is not former
     assert owner(runner).given == records
+
+
+def test_what_an_ending_owner_does_not_take_is_handed_to_the_next_one(
+    runner: Runner, logs: Logs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner_module, "LOOK_EVERY", 3600.0)
+    monkeypatch.setattr(runner_module, "MAX_RUNNING", 1)
+    first, second = asked(logs, 2)
+    runner._hand_over()
+    former = owner(runner)
+    logs.checkpoints[first.topic] = Checkpoint(0, 0, "complete", "", 0, 0)
+    former.done(first)
+    former.ending = True
+    runner._hand_over()
+    runner._ended(former, 0.0)  # type: ignore[arg-type]
+    runner._hand_over()
+    assert owner(runner).given == [second]
+    assert logs.looks == 1, "an owner that leaves nothing behind is no reason to look at all of them"
 
 
 def test_what_is_asked_anew_of_a_series_that_runs_reaches_its_owner(runner: Runner, logs: Logs) -> None:
