@@ -10,14 +10,15 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import orjson
+import psutil  # type: ignore[import-untyped]
 
 from app.avro.encode import frame
-from app.domain.records import FINAL, SeriesRecord
+from app.domain.records import SeriesRecord
 from app.domain.schema import RECORDS
 from app.errors import PlatformError
 from app.history.fetch import Fetcher
@@ -66,19 +67,20 @@ class Platform:
         for record in records:
             self._decider.record(SERIES, record.topic.encode(), record.encode())
         self._decider.commit()
+        # From here on the index knows of all of them, and counts those with work left: looking at each of ten thousand
+        # whenever something changes would be what is measured.
+        self.index.wait_for(self._decider.written)
         deadline = time.monotonic() + _LONGEST
-        left = list(records)
-        while left:
+        while self.index.unfinished_backtests:
             self._changed.wait(1.0)
             self._changed.clear()
-            for record in list(left):
-                checkpoint = self.index.checkpoint(record.topic, record.run)
-                if checkpoint is not None and checkpoint.state in FINAL:
-                    if checkpoint.state != "complete":
-                        raise PlatformError(f"{record.topic} is {checkpoint.state}: {checkpoint.reason}")
-                    left.remove(record)
             if time.monotonic() > deadline:
-                raise PlatformError(f"{left[0].topic} is not complete after {_LONGEST:.0f} s")
+                raise PlatformError(f"{records[0].topic} and its like are not complete after {_LONGEST:.0f} s")
+        for record in records:
+            checkpoint = self.index.checkpoint(record.topic, record.run)
+            if checkpoint is None or checkpoint.state != "complete":
+                state, why = (checkpoint.state, checkpoint.reason) if checkpoint else ("unknown", None)
+                raise PlatformError(f"{record.topic} is {state}: {why}")
 
     def close(self) -> None:
         self._runner.stop()
@@ -96,14 +98,27 @@ def platform() -> Iterator[Platform]:
         running.close()
 
 
-def measure(running: Platform, records: list[SeriesRecord]) -> dict[str, Any]:
-    """Run series; rows, seconds, seconds of this process's processor time, and of each receipt rows and digest."""
+def measure(running: Platform, records: list[SeriesRecord], others: Mapping[str, int] | None = None) -> dict[str, Any]:
+    """Run series; rows, seconds, seconds of this process's processor time, and of each receipt rows and digest.
+
+    ``others``: further processes by name; ``others`` tells the seconds of processor time of each meanwhile.
+    """
+    watched = {name: psutil.Process(pid) for name, pid in (others or {}).items()}
+    before = {name: _cpu(process) for name, process in watched.items()}
     cpu, wall = time.process_time(), time.perf_counter()
     running.run(records)
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    meanwhile = {name: _cpu(process) - before[name] for name, process in watched.items()}
     receipts = running.index.receipts({record.topic: record.run for record in records})
     found = [(int(str(receipts[record.topic]["rows"])), receipts[record.topic]["sha256"]) for record in records]
-    return {"rows": sum(rows for rows, _ in found), "seconds": wall, "cpu": cpu, "receipts": found}
+    rows = sum(rows for rows, _ in found)
+    return {"rows": rows, "seconds": wall, "cpu": cpu, "receipts": found, "others": meanwhile}
+
+
+def _cpu(process: psutil.Process) -> float:
+    """Seconds of processor time of a process so far."""
+    times = process.cpu_times()
+    return float(times.user + times.system)
 
 
 def main() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,6 +25,7 @@ from app.local.simulated import SimulatedTerminal
 from app.local.state import StateDir
 from app.local.supervisor import Supervisor
 from app.settings import Settings, load
+from bench.request_log import logging_requests
 
 ROOT = Path(__file__).resolve().parent.parent
 #: Both formats of every day that is asked for stay in the simulator's memory.
@@ -34,10 +35,12 @@ _LONGEST = 1800.0
 
 @dataclass(frozen=True)
 class Services:
-    """Where they are. ``settings`` have every address filled in; ``folder`` is scratch."""
+    """Where they are. ``settings`` have every address filled in; ``folder`` is scratch; ``pids`` tells the processes
+    by name: ``broker``, ``registry``, ``simulator``."""
 
     settings: Settings
     folder: Path
+    pids: Callable[[], Mapping[str, int]] = dict
 
     def run(self, module: str, *arguments: str) -> dict[str, Any]:
         """Run ``python -m module`` to its end; the JSON object in its last line."""
@@ -59,10 +62,11 @@ class Services:
 
 
 @contextmanager
-def bench_services(say: Callable[[str], None]) -> Iterator[Services]:
+def bench_services(say: Callable[[str], None], *, request_log: Path | None = None) -> Iterator[Services]:
     """Broker (with the optimising compiler and more threads than in `local`), registry and simulator.
 
-    The simulator is a process of its own, so that it does not take its turns from the clients' interpreters.
+    The simulator is a process of its own, so that it does not take its turns from the clients' interpreters. With
+    ``request_log`` the broker writes a line there for every request, which makes it slow.
     """
     with tempfile.TemporaryDirectory(prefix="fdp-bench-") as temporary:
         folder = Path(temporary)
@@ -77,8 +81,9 @@ def bench_services(say: Callable[[str], None]) -> Iterator[Services]:
             terminal = simulator.service()
             prepare = terminal.command
             terminal = replace(terminal, command=lambda: [*prepare(), "--cache-mb", str(_CACHE_MB)])
+            kafka = broker.service()
             supervisor = Supervisor(
-                [broker.service(), registry.service(), terminal],
+                [logging_requests(kafka, request_log) if request_log else kafka, registry.service(), terminal],
                 on_event=say,
                 on_pids=lambda pids, _ready: write_down(state, pids),
             )
@@ -90,7 +95,7 @@ def bench_services(say: Callable[[str], None]) -> Iterator[Services]:
                     "schema_registry_url": registry.url,
                     "theta_url": simulator.url,
                 }
-                yield Services(given.model_copy(update=found), folder)
+                yield Services(given.model_copy(update=found), folder, supervisor.pids)
             finally:
                 supervisor.stop()
         finally:

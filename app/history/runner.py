@@ -1,7 +1,8 @@
 """The Runner: which series run now, and under which partition's owner.
 
-It holds no truth. Whenever the logs, the assignment or an owner change it compares the unfinished series of the
-partitions that this worker owns with what runs, and hands over as many as can be served, backtests in turns.
+It holds no truth. Whenever what is asked, the assignment or an owner change, and every second, it compares the
+unfinished series of the partitions that this worker owns with what runs. It hands over as many as can be served,
+backtests in turns; when one is done the next follows without a look at all of them, of which there may be ten thousand.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import zip_longest
@@ -26,6 +27,8 @@ logger = logging.getLogger(__name__)
 
 #: More series than this at once gain nothing: the provider's slots are a fraction of it.
 MAX_RUNNING = 64
+#: Seconds after which all unfinished series are looked at again, whether something was heard of them or not.
+LOOK_EVERY = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,11 @@ class Runner:
         self._slow_open: dict[int, float] = {}
         #: Series that only wait for their live topics; they hold nothing that others need.
         self._waiting: set[str] = set()
+        #: Series that wait for room, in their order, as of the last look at all that is unfinished.
+        self._queue: deque[tuple[int, SeriesRecord]] = deque()
+        #: When that was, and which partitions and what of ``series`` it saw; ``_afresh``: it does not count any more.
+        self._looked, self._seen = 0.0, (frozenset[int](), -1)
+        self._afresh = True
         #: Topics that were handed over to be swept.
         self._sweeping: set[str] = set()
         self._changed = threading.Condition()
@@ -130,23 +138,35 @@ class Runner:
         now = time.monotonic()
         with self._changed:
             free = {p for p in self._owned if self._blocked_until.get(p, 0.0) <= now}
-        if not free:
-            return
-        to_run = self._hand_over_at_once(self._deps.index.unfinished(free))
+            if not free:
+                return
+            seen = (frozenset(free), self._deps.index.asked)
+            look = self._afresh or seen != self._seen or now - self._looked >= LOOK_EVERY
+            self._afresh = False
+        if look:
+            self._looked, self._seen = now, seen
+            self._queue = deque(_in_turns(self._hand_over_at_once(self._deps.index.unfinished(free))))
         self._sweep(free)
         with self._changed:
             room = MAX_RUNNING - sum(one.runs for one in self._active.values()) + len(self._waiting)
             used = sum(one.size for one in self._active.values())
-        for partition, record in _in_turns(to_run):
-            if room <= 0:
-                return
+        refused = []
+        while self._queue and room > 0:
+            partition, record = self._queue[0]
             size = largest_step(record.name, record.start_time, record.end_time, record.contracts)
             # One series always runs, whatever its size; beyond that every head must fit the budget.
             if used and used + size > BUDGET:
-                return
+                break
+            self._queue.popleft()
+            if self._duty(record) != "run":
+                continue
             if self._submit(partition, record, size, runs=True):
                 room -= 1
                 used += size
+            else:
+                # Its owner is ending: the next one is there in a moment.
+                refused.append((partition, record))
+        self._queue.extendleft(reversed(refused))
 
     def _hand_over_at_once(self, found: list[tuple[int, SeriesRecord]]) -> list[tuple[int, SeriesRecord]]:
         """Hand over what needs no room: the end of series, and what is asked anew of those that run. The others."""
@@ -219,6 +239,8 @@ class Runner:
             # Something may have been asked of it since, which its owner has not looked at yet.
             if active is not None and active.stamp <= record.stamp:
                 del self._active[record.topic]
+                # A retry may have waited for the end of what was cancelled.
+                self._afresh = self._afresh or not active.runs
             self._waiting.discard(record.topic)
             self._deps.counts.ended(record.topic)
             self._signalled = True
@@ -228,11 +250,13 @@ class Runner:
         with self._changed:
             if self._owners.get(owner.partition) is owner:
                 del self._owners[owner.partition]
-            for topic in [t for t, one in self._active.items() if one.partition == owner.partition]:
+            left = [t for t, one in self._active.items() if one.partition == owner.partition]
+            for topic in left:
                 del self._active[topic]
                 self._deps.counts.ended(topic)
             self._waiting &= self._active.keys()
             self._sweeping.clear()
+            self._afresh = self._afresh or bool(left)
             self._blocked_until[owner.partition] = time.monotonic() + pause
             if owner.was_slow:
                 # A machine that is merely slow must get there too: each time the bound is doubled.

@@ -120,9 +120,7 @@ class Starter:
                 fresh.append(running)
                 started.running.append(running)
         records = [running.fetch.record for running in fresh]
-        # Taken before anything is looked at: whoever waits for it may lose the partition meanwhile.
-        with deps.deletions:
-            kept = self._delete_foreign(writer, records)
+        kept = self._delete_foreign(writer, records)
         wanted = [data_topic(record.topic) for record in records if record.topic not in kept]
         refused = {
             topic: f"there is a topic of that name, which the brokers refuse to delete: {why}"
@@ -155,8 +153,16 @@ class Starter:
         No transaction can fence a deletion. So a record is committed just before it, which a worker that lost the
         partition cannot do, and then everything is looked at once more: it may be the successor's topic by now.
         """
-        deps = self._deps
         by_topic = {record.topic: record for record in records}
+        # Nearly always there is none, and then there is no need to wait for what others delete.
+        if not self._deps.topics.ids(by_topic):
+            return {}
+        # Taken before anything is looked at that a deletion hangs on: whoever waits may lose the partition meanwhile.
+        with self._deps.deletions:
+            return self._delete_found(writer, by_topic)
+
+    def _delete_found(self, writer: TransactionalWriter, by_topic: dict[str, SeriesRecord]) -> dict[str, str]:
+        deps = self._deps
         found = deps.topics.ids(by_topic)
         if not found:
             return {}

@@ -92,6 +92,7 @@ class Index(LogIndex):
         #: Series with work left, by backtest.
         self._unfinished: Counter[str] = Counter()
         self._receipts: LRUCache[Place, bytes] = LRUCache(RECEIPT_CACHE, getsizeof=len)
+        self._asked = 0
 
     # --- what the coordinator asks ---------------------------------------------------------------
 
@@ -175,6 +176,11 @@ class Index(LogIndex):
 
     # --- what an owner of a partition asks ---------------------------------------------------------
 
+    @property
+    def asked(self) -> int:
+        """Grows with every record of a series that comes in: with what is asked, and not with what becomes of it."""
+        return self._asked
+
     def unfinished(self, partitions: set[int]) -> list[tuple[int, SeriesRecord]]:
         """The series of these partitions that have work left, with their partition."""
         with self._lock:
@@ -242,6 +248,7 @@ class Index(LogIndex):
                 entry = self._entries.setdefault(key, _Entry())
                 entry.record = SeriesRecord.decode(key, record.value) if record.value is not None else None
                 entry.partition = record.partition
+                self._asked += 1
                 self._settle(key, entry)
             case name if name == PROGRESS:
                 self._apply_progress(key, record)

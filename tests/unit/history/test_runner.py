@@ -25,11 +25,14 @@ class Owner:
         self.given: list[SeriesRecord] = []
         self.swept: list[str] = []
         self.was_slow = False
+        self.ending = False
 
     def start(self) -> None:
         pass
 
     def submit(self, record: SeriesRecord) -> bool:
+        if self.ending:
+            return False
         self.given.append(record)
         return True
 
@@ -45,8 +48,11 @@ class Logs:
         self.series: dict[str, SeriesRecord] = {}
         self.checkpoints: dict[str, Checkpoint] = {}
         self.gone: list[str] = []
+        self.asked = 0
+        self.looks = 0
 
     def unfinished(self, _partitions: set[int]) -> list[tuple[int, SeriesRecord]]:
+        self.looks += 1
         return [(0, record) for record in self.series.values()]
 
     def left_over(self, _partitions: set[int]) -> list[tuple[int, str]]:
@@ -77,6 +83,7 @@ def owner(runner: Runner) -> Owner:
 def asked(logs: Logs, count: int = 1, **marks: Any) -> list[SeriesRecord]:
     found = [replace(record_of(f"T{i}", 3), order=i, **marks) for i in range(count)]
     logs.series |= {record.topic: record for record in found}
+    logs.asked += count
     return found
 
 
@@ -97,6 +104,52 @@ def test_no_more_run_than_can_be_served_but_all_are_cancelled_at_once(runner: Ru
     asked(logs, 200, cancel=5)
     runner._hand_over()
     assert len({record.topic for record in owner(runner).given if record.cancel == 5}) == 200
+
+
+def test_one_that_is_done_is_followed_by_the_next_without_a_look_at_all_of_them(
+    runner: Runner, logs: Logs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner_module, "LOOK_EVERY", 3600.0)
+    records = asked(logs, 200)
+    runner._hand_over()
+    for record in records:
+        logs.checkpoints[record.topic] = Checkpoint(0, 0, "complete", "", 0, 0)
+        owner(runner).done(record)
+        runner._hand_over()
+    assert owner(runner).given == records
+    assert runner.running == set()
+    assert logs.looks == 1
+
+
+def test_what_an_owner_leaves_behind_is_handed_to_the_next_one(
+    runner: Runner, logs: Logs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner_module, "LOOK_EVERY", 3600.0)
+    records = asked(logs, 3)
+    runner._hand_over()
+    former = owner(runner)
+    runner._ended(former, 0.0)  # type: ignore[arg-type]
+    runner._hand_over()
+    assert owner(runner) is not former
+    assert owner(runner).given == records
+
+
+def test_what_an_ending_owner_does_not_take_is_handed_to_the_next_one(
+    runner: Runner, logs: Logs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner_module, "LOOK_EVERY", 3600.0)
+    monkeypatch.setattr(runner_module, "MAX_RUNNING", 1)
+    first, second = asked(logs, 2)
+    runner._hand_over()
+    former = owner(runner)
+    logs.checkpoints[first.topic] = Checkpoint(0, 0, "complete", "", 0, 0)
+    former.done(first)
+    former.ending = True
+    runner._hand_over()
+    runner._ended(former, 0.0)  # type: ignore[arg-type]
+    runner._hand_over()
+    assert owner(runner).given == [second]
+    assert logs.looks == 1, "an owner that leaves nothing behind is no reason to look at all of them"
 
 
 def test_what_is_asked_anew_of_a_series_that_runs_reaches_its_owner(runner: Runner, logs: Logs) -> None:
