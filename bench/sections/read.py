@@ -73,8 +73,8 @@ def measure(quick: bool, say: Callable[[str], None]) -> Section:
         [*by_name.values(), *(of_forms[form] for form in _FORMS)],
         [*_ratios(by_name), *_form_figures(of_forms), *figures],
         [
-            f"Of {run.rows:,} rows AvroDeserializer read the first {sizes.deserializer:,}, fastavro {sizes.fastavro:,}; "
-            f"{sizes.rounds} rounds, of the other forms {sizes.form_rounds}.",
+            f"Of {run.rows:,} rows AvroDeserializer read the first {sizes.deserializer:,}, "
+            f"fastavro {sizes.fastavro:,}; {sizes.rounds} rounds, {sizes.form_rounds} of the other forms.",
             *(_form_note(of_forms[form]) for form in _FORMS),
         ],
     )
