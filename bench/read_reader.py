@@ -37,11 +37,20 @@ def read(asked: Asked) -> pd.DataFrame:
         arrow_batch(bodies.rows(record, values), schema) for values in read_range(settings, asked.topic, 0, asked.end)
     ]
     registry.close()
+    return frame_of(batches, schema)
+
+
+def frame_of(batches: list[pa.RecordBatch], schema: pa.Schema) -> pd.DataFrame:
     return pa.Table.from_batches(batches, schema).to_pandas()
 
 
-if __name__ == "__main__":
+def settle() -> None:
+    """What the roles do when they start, for memory and for the collector."""
     _keep_memory_flat()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
+
+
+if __name__ == "__main__":
+    settle()
     main(read)

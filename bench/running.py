@@ -61,7 +61,7 @@ class Local:
         child = Child.start(command, log=folder / "worker.log", environment=environment_of(settings), folder=ROOT)
         try:
             urls = [web_url(settings.web_host, settings.history_web_port)]
-            _until_ready(child, urls, folder / "worker.log")
+            until_ready(child, urls, folder / "worker.log")
             yield time.perf_counter() - begun
         finally:
             child.stop(15)
@@ -78,7 +78,7 @@ def local(folder: Path) -> Iterator[Local]:
     command = [sys.executable, "-m", "app", "local"]
     child = Child.start(command, log=log, environment=environment_of(settings), folder=ROOT)
     try:
-        _until_ready(child, urls, log)
+        until_ready(child, urls, log)
         seconds = time.perf_counter() - begun
         yield Local(settings, _endpoints(settings.state_dir), child, seconds)
     finally:
@@ -98,7 +98,7 @@ def _endpoints(state_dir: Path) -> dict[str, Any]:
     raise LocalServiceError("local does not say where its services are")
 
 
-def _until_ready(child: Child, urls: Sequence[str], log: Path) -> None:
+def until_ready(child: Child, urls: Sequence[str], log: Path) -> None:
     deadline = time.monotonic() + _LONGEST
     left = list(urls)
     while left:

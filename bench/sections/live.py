@@ -17,7 +17,8 @@ _TEXT = """Trades and quotes of made-up stocks, by turns over some topics, sent 
 process has it from Kafka, the sender's own lateness included; processor time is all of the live role's process.
 Figures are over {windows} windows of {window:g} s after {warm_up:g} s. The plain loop reads the same frames from the
 same socket (aiohttp, `json.loads`, `AvroSerializer`, `produce`), without transactions; it is tried at the same rate,
-then at parts of it until it keeps up. Rows that are missing, doubled or out of order in the platform's topics end the measurement."""
+then at parts of it until it keeps up. Rows that are missing, doubled or out of order in the platform's topics end the
+measurement."""
 _RATE = 20_000
 #: Milliseconds for p50 and p99 read committed, by topics; None: told only.
 _GOALS = {5: (20, 100), 20: (40, 100), 100: None}
