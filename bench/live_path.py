@@ -1,18 +1,18 @@
 """From a frame on the terminal's socket to a row that can be read in Kafka: latency, and processor time an event.
 
-``python -m bench.live_path`` brings up broker, registry, a sender in the terminal's place, and the platform's
-coordinator and live roles, and has events sent at a steady rate over 5, 20 and 100 topics (trades and quotes by
-turns). An event's time is the moment at which it is to be sent, so the latency that a reader sees has the sender's
-own lateness in it. Beside it a plain loop reads the same frames and produces without transactions.
+Events are sent at a steady rate over some topics, trades and quotes by turns. An event's time is the moment at which
+it is to be sent, so the latency that a reader sees has the sender's own lateness in it. The platform's live role is
+measured, or a plain loop that reads the same frames and produces without transactions.
 """
 
 from __future__ import annotations
 
-import argparse
+import itertools
+import math
 import os
 import statistics
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -20,26 +20,21 @@ from typing import Any
 import orjson
 import psutil  # type: ignore[import-untyped]
 
-from app.errors import LocalServiceError
 from app.kafka.topics import live_topic
 from bench.live_frames import Stream, streams
-from bench.live_services import LiveServices, live_services
-from bench.machine import machine
-from bench.services import exit_on_signals
+from bench.live_services import LiveServices
+from bench.watch import cpu_of
 
-GOAL_CPU = 16.6
-#: Milliseconds for p50 and p99 read committed, by topics.
-GOALS = {5: (20, 100), 20: (40, 100)}
 WINDOWS = 3
-#: Rates that the plain loop is tried at, as parts of ours, until it holds one.
-_PARTS = (1.0, 0.25, 0.1)
-#: Milliseconds of p50 beyond which a rate counts as not held.
-_HELD = 250
 #: Seconds of events before the first measurement.
 _WARM_UP = 12.0
 #: What the live role compares with history: windows that are over, so many seconds after their end.
 _COMPARED, _GRACE = 300, 8
-_LEVELS = ("read_committed", "read_uncommitted")
+COMMITTED, UNCOMMITTED = "read_committed", "read_uncommitted"
+_LEVELS = (COMMITTED, UNCOMMITTED)
+#: Milliseconds of p50 beyond which a rate counts as not held.
+_HELD = 250
+_SHOWN_THREADS = 6
 Result = dict[str, Any]
 
 
@@ -61,7 +56,9 @@ class Plan:
         return [(first + i * size, first + (i + 1) * size) for i in range(WINDOWS)]
 
 
-def measure(services: LiveServices, of: Sequence[Stream], rate: int, plan: Plan, subject: psutil.Process) -> Result:
+def measure_events(
+    services: LiveServices, of: Sequence[Stream], rate: int, plan: Plan, subject: psutil.Process
+) -> Measured:
     """One measurement of what ``subject`` writes to these streams' topics, which are there and fed."""
     _away_from_comparisons(plan)
     asked = {"topics": [one.topic for one in of], "events": round(rate * plan.seconds)}
@@ -80,73 +77,83 @@ def measure(services: LiveServices, of: Sequence[Stream], rate: int, plan: Plan,
     marks = []
     for moment in [windows[0][0], *(end for _, end in windows)]:
         time.sleep(max(0.0, moment / 1000 - time.time()))
-        spent = {name: _spent(process) for name, process in processes.items()} | {"all": _busy()}
+        spent = {name: cpu_of(process) for name, process in processes.items()} | {"all": _busy()}
         marks.append((time.time(), spent, services.counters(), threads(subject)))
     found = {level: services.result(child, level) for level, child in readers.items()}
-    return {"found": found, "marks": marks, "sent": services.sent(), "events": asked["events"], "rate": rate}
+    told = {"found": found, "marks": marks, "sent": services.sent(), "events": asked["events"], "rate": rate}
+    return _measured(len(of), told)
 
 
-def row(topics: int, one: Result) -> dict[str, float]:
-    """Medians of the windows."""
-    spans = list(zip(one["marks"], one["marks"][1:], strict=False))
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One measurement. Lists are by window; latencies in milliseconds by isolation level and percentile, ``cpu`` in
+    microseconds an event of the subject's processor time, ``taken`` events that could be read a second of the window.
+
+    ``others``: cores that programs took which are no part of this. ``missing`` rows never came, ``faults`` came
+    doubled or out of turn. ``threads``: microseconds an event by thread of the subject, the busiest first.
+    """
+
+    topics: int
+    rate: int
+    latency: Mapping[str, Mapping[str, list[float]]]
+    cpu: list[float]
+    taken: list[float]
+    commits: list[float]
+    broker: float
+    others: float
+    late: float
+    missing: int
+    faults: int
+    threads: Mapping[str, float]
+
+    @property
+    def held(self) -> bool:
+        """Whether what was sent could be read as fast as it came."""
+        return statistics.median(self.latency[COMMITTED]["p50"]) < _HELD and self.missing == 0
+
+
+def _measured(topics: int, one: Result) -> Measured:
+    marks = one["marks"]
+    spans = list(itertools.pairwise(marks))
     seconds = [after[0] - before[0] for before, after in spans]
 
-    def share(name: str) -> float:
+    def shares(name: str) -> list[float]:
         used = [after[1][name] - before[1][name] for before, after in spans]
-        return statistics.median(cpu / span for cpu, span in zip(used, seconds, strict=True))
+        return [cpu / span for cpu, span in zip(used, seconds, strict=True)]
 
-    def counted(name: str) -> float:
+    def counted(name: str) -> list[float]:
         moved = [after[2].get(name, 0.0) - before[2].get(name, 0.0) for before, after in spans]
-        return statistics.median(count / span for count, span in zip(moved, seconds, strict=True))
+        return [count / span for count, span in zip(moved, seconds, strict=True)]
 
-    result: dict[str, float] = {"topics": topics, "rate": one["rate"]}
-    for level, short in (("read_committed", "rc"), ("read_uncommitted", "ru")):
-        windows = one["found"][level]["windows"]
-        for name in ("p50", "p90", "p99", "rate"):
-            result[f"{short}_{name}"] = _median([window[name] for window in windows])
-    taken = [window["taken"] for window in one["found"]["read_uncommitted"]["windows"]]
-    used = [after[1]["subject"] - before[1]["subject"] for before, after in spans]
-    costs = [cpu / span / max(rate, 1) for cpu, span, rate in zip(used, seconds, taken, strict=True)]
-    result |= {
-        "commits": counted('fdp_transactions_total{outcome="committed"}'),
-        "cpu": statistics.median(costs) * 1e6,
-        "subject": share("subject"),
-        "taken": statistics.median(taken),
-        "broker": share("broker"),
-        "terminal": share("terminal"),
-        "others": share("all") - sum(map(share, (*_LEVELS, "subject", "broker", "terminal"))),
-        "late_p50": one["sent"]["p50"],
-        "late_p99": one["sent"]["p99"],
-        "missing": one["events"] - one["found"]["read_committed"]["rows"],
-        "faults": one["found"]["read_committed"]["faults"],
-    }
-    return result
-
-
-def show(rows: list[tuple[str, dict[str, float]]]) -> None:
-    print(
-        "\n| | topics | events/s sent, written | read committed p50 / p90 / p99, ms "
-        "| read uncommitted p50 / p90 / p99, ms | commits/s | µs an event | one core, events/s | broker, cores "
-        "| sender late p50 / p99, ms | sender, cores | other programs, cores | missing, out of turn |"
+    found = one["found"]
+    taken = [window["taken"] for window in found[UNCOMMITTED]["windows"]]
+    events = one["rate"] * sum(seconds)
+    threads = {name: (used - marks[0][3].get(name, 0.0)) / events * 1e6 for name, used in marks[-1][3].items()}
+    ours = (*_LEVELS, "subject", "broker", "terminal")
+    return Measured(
+        topics=topics,
+        rate=one["rate"],
+        latency={
+            level: {
+                name: [_latency(window[name]) for window in found[level]["windows"]] for name in ("p50", "p90", "p99")
+            }
+            for level in _LEVELS
+        },
+        cpu=[cpu / max(rate, 1) * 1e6 for cpu, rate in zip(shares("subject"), taken, strict=True)],
+        taken=taken,
+        commits=counted('fdp_transactions_total{outcome="committed"}'),
+        broker=statistics.median(shares("broker")),
+        others=statistics.median(shares("all")) - sum(statistics.median(shares(name)) for name in ours),
+        late=one["sent"]["p99"],
+        missing=one["events"] - found[COMMITTED]["rows"],
+        faults=found[COMMITTED]["faults"],
+        threads=dict(sorted(threads.items(), key=lambda item: -item[1])[:_SHOWN_THREADS]),
     )
-    print("|---|---|---|---|---|---|---|---|---|---|---|---|---|")
-    for label, one in rows:
-        print(
-            f"| {label} | {one['topics']} | {one['rate']:,.0f}, {one['taken']:,.0f} "
-            f"| {_three(one, 'rc')} | {_three(one, 'ru')} "
-            f"| {one['commits']:.0f} | {one['cpu']:.1f} | {1e6 / one['cpu']:,.0f} | {one['broker']:.2f} "
-            f"| {one['late_p50']:.1f} / {one['late_p99']:.1f} | {one['terminal']:.2f} | {one['others']:.2f} "
-            f"| {one['missing']:.0f}, {one['faults']:.0f} |"
-        )
 
 
-def show_threads(topics: int, one: Result) -> None:
-    """Where the subject's time goes, by thread."""
-    before, after = one["marks"][0], one["marks"][-1]
-    events = one["rate"] * (after[0] - before[0])
-    spent = {name: after[3][name] - before[3].get(name, 0.0) for name in after[3]}
-    parts = [f"{name} {used / events * 1e6:.1f}" for name, used in sorted(spent.items(), key=lambda item: -item[1])[:6]]
-    print(f"{topics} topics, µs an event by thread: {', '.join(parts)}", flush=True)
+def _latency(value: float | None) -> float:
+    """None is what never came."""
+    return math.inf if value is None else value
 
 
 def threads(process: psutil.Process) -> dict[str, float]:
@@ -179,28 +186,10 @@ def plain_loop(services: LiveServices, of: Sequence[Stream]) -> Iterator[psutil.
         child.stop(2)
 
 
-def _median(values: list[float | None]) -> float:
-    """None is what never came."""
-    return statistics.median(float("inf") if value is None else value for value in values)
-
-
 def _busy() -> float:
     """Seconds of processor time that anything on this machine has taken."""
     times = psutil.cpu_times()
     return float(sum(times) - times.idle - times.iowait - times.guest - times.guest_nice)
-
-
-def _spent(process: psutil.Process) -> float:
-    times = process.cpu_times()
-    return float(times.user + times.system)
-
-
-def _met(goal: bool) -> str:
-    return "met" if goal else "missed"
-
-
-def _three(one: dict[str, float], short: str) -> str:
-    return " / ".join(f"{one[f'{short}_{name}']:.0f}" for name in ("p50", "p90", "p99"))
 
 
 def _away_from_comparisons(plan: Plan) -> None:
@@ -219,56 +208,3 @@ def warm_up(services: LiveServices, rate: int) -> None:
     services.sent()
     time.sleep(3)
     services.unsubscribe(of)
-
-
-def run(services: LiveServices, options: argparse.Namespace, plan: Plan) -> list[tuple[str, dict[str, float]]]:
-    warm_up(services, options.rate)
-    rows = []
-    for topics in options.topics:
-        of = streams(f"L{topics}X", topics)
-        services.subscribe(of)
-        found = measure(services, of, options.rate, plan, services.process("live"))
-        show_threads(topics, found)
-        rows.append(("platform", row(topics, found)))
-        services.unsubscribe(of)
-    if not options.no_naive:
-        for topics in options.naive_topics:
-            for part in _PARTS:
-                of = streams(f"N{topics}X{round(part * 100)}X", topics)
-                with plain_loop(services, of) as process:
-                    one = row(topics, measure(services, of, round(options.rate * part), plan, process))
-                held = one["rc_p50"] < _HELD and one["missing"] == 0
-                rows.append(("plain loop" if held else "plain loop, not held", one))
-                if held:
-                    break
-    return rows
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m bench.live_path", description=__doc__.splitlines()[0])
-    parser.add_argument("--rate", type=int, default=20_000, help="events a second (default: %(default)s)")
-    parser.add_argument("--topics", type=int, nargs="*", default=[5, 20, 100], help="(default: 5 20 100)")
-    parser.add_argument("--naive-topics", type=int, nargs="*", default=[20], help="for the plain loop (default: 20)")
-    parser.add_argument("--no-naive", action="store_true", help="without the plain loop")
-    parser.add_argument("--quick", action="store_true", help="windows of 2 s instead of 5")
-    options = parser.parse_args()
-    exit_on_signals()
-    print(machine())
-    plan = Plan(2.5, 2.0) if options.quick else Plan(3.0, 5.0)
-    with live_services(print) as services:
-        rows = run(services, options, plan)
-    show(rows)
-    print(f"\nMedians of {WINDOWS} windows of {plan.window:g} s after {plan.warm_up:g} s.")
-    for label, one in rows:
-        if label == "platform":
-            print(f"{one['topics']} topics: {GOAL_CPU} µs an event {_met(one['cpu'] <= GOAL_CPU)}", end="")
-            if one["topics"] in GOALS:
-                p50, p99 = GOALS[int(one["topics"])]
-                print(f", p50 / p99 {p50} / {p99} ms {_met(one['rc_p50'] <= p50 and one['rc_p99'] <= p99)}", end="")
-            print()
-    if any(one["missing"] or one["faults"] for _, one in rows if _ == "platform"):
-        raise LocalServiceError("rows are missing, doubled or out of order")
-
-
-if __name__ == "__main__":
-    main()

@@ -1,14 +1,13 @@
 """Where the live path's time goes, without any network: processor time an event, stage by stage.
 
-``python -m bench.live_profile`` takes batches of frames through what the live role's own thread does with them:
-``FrameReader.read``, ``Router.route`` (routing, Avro, sums) and ``Draft.write`` with the commit. The transactions go
-to the broker that librdkafka brings for tests, in this process: its own time and that of librdkafka's threads do
-not count, only this thread's.
+Batches of frames are taken through what the live role's own thread does with them: ``FrameReader.read``,
+``Router.route`` (routing, Avro, sums) and ``Draft.write`` with the commit. The transactions go to the broker that
+librdkafka brings for tests, in this process: its own time and that of librdkafka's threads do not count, only this
+thread's.
 """
 
 from __future__ import annotations
 
-import argparse
 import datetime as dt
 import gc
 import itertools
@@ -22,6 +21,7 @@ from confluent_kafka import Producer
 from app.avro.encode import frame
 from app.domain.live import Subscription
 from app.domain.schema import RECORDS
+from app.domain.stream import Segment
 from app.kafka.writer import TransactionalWriter
 from app.live.clock import FeedClock
 from app.live.draft import Draft
@@ -30,11 +30,12 @@ from app.live.row_series import RowSeries
 from app.settings import load
 from app.theta.frames import FrameReader
 from bench.live_frames import Stream, streams, texts
-from bench.machine import machine
 
 BATCHES, TOPICS = (50, 200, 1000), (5, 20, 100)
 _BEGIN = dt.datetime(2024, 3, 4, 15, 0, tzinfo=dt.UTC)
 _STAGES = ("read", "route", "write")
+#: Of a window, about.
+_EVENTS = 20_000
 
 
 class Path:
@@ -61,9 +62,14 @@ class Path:
     def turn(self, frames: list[str]) -> None:
         draft = Draft()
         segments = self._timed("read", lambda: self._reader.read(frames))
-        self._timed("route", lambda: [self._router.route(one, draft) for found in segments for one in found.events])
+        self._timed("route", lambda: self._route(segments, draft))
         self._timed("write", lambda: self._write(draft))
         self.rows += draft.count
+
+    def _route(self, segments: list[Segment], draft: Draft) -> None:
+        for segment in segments:
+            for events in segment.events:
+                self._router.route(events, draft)
 
     def _write(self, draft: Draft) -> None:
         self._writer.begin()
@@ -95,27 +101,20 @@ def measure(of: list[Stream], batch: int, events: int, writer: TransactionalWrit
     return found
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m bench.live_profile", description=__doc__.splitlines()[0])
-    parser.add_argument("--events", type=int, default=20_000, help="a window, about (default: %(default)s)")
-    options = parser.parse_args()
-    print(machine())
+def profile(say: Callable[[str], None]) -> None:
+    """Print a table. The collector's frozen objects are this process's: it is meant to end soon."""
     gc.freeze()
     broker = Producer({"bootstrap.servers": "mock", "test.mock.num.brokers": 1})
     where = next(iter(broker.list_topics(timeout=10).brokers.values()))
     writer = TransactionalWriter(load(kafka_bootstrap_servers=f"{where.host}:{where.port}"), "profile", linger_ms=1)
     writer.open()
-    print("processor time of the feed's thread, µs an event; medians of three windows\n")
-    print("| topics | frames a turn | read | route | write, commit | all | rows/s of a core |")
-    print("|---|---|---|---|---|---|---|")
+    say("\nlive: processor time of the feed's thread, µs an event; medians of three windows\n")
+    say("| topics | frames a turn | read | route | write, commit | all | rows/s of a core |")
+    say("|---|---|---|---|---|---|---|")
     for topics, batch in itertools.product(TOPICS, BATCHES):
-        windows = measure(streams("P", topics), batch, options.events, writer)
+        windows = measure(streams("P", topics), batch, _EVENTS, writer)
         median = {stage: statistics.median(one[stage] for one in windows) for stage in _STAGES}
         total = sum(median.values())
         shown = " | ".join(f"{median[stage]:.2f}" for stage in _STAGES)
-        print(f"| {topics} | {batch} | {shown} | {total:.2f} | {1e6 / total:,.0f} |", flush=True)
+        say(f"| {topics} | {batch} | {shown} | {total:.2f} | {1e6 / total:,.0f} |")
     writer.close()
-
-
-if __name__ == "__main__":
-    main()
