@@ -161,7 +161,7 @@ class Starter:
         with self._deps.deletions:
             return self._delete_found(writer, by_topic)
 
-    def _delete_found(self, writer: TransactionalWriter, by_topic: dict[str, SeriesRecord]) -> dict[str, str]:
+    def _delete_found(self, writer: RowWriter, by_topic: dict[str, SeriesRecord]) -> dict[str, str]:
         deps = self._deps
         found = deps.topics.ids(by_topic)
         if not found:
