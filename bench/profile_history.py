@@ -13,10 +13,13 @@ import orjson
 
 from app.domain.receipt import BodyDigest
 from app.domain.records import SeriesRecord
-from app.history import fetch, write
+from app.history import fetch
 from app.history.starting import Starter
 from app.history.write import SeriesWriter
 from app.history.writing import Writing
+from app.kafka import batch_writer, batches, writer
+from app.kafka.batch_writer import BatchWriter
+from app.kafka.batches import Batch
 from app.kafka.index import Index
 from app.kafka.writer import TransactionalWriter
 from app.theta import client
@@ -36,15 +39,22 @@ def instrument(stages: Stages) -> None:
     stages.wrap(client, "to_rows", "parse CSV")
     stages.wrap(fetch, "kept", "choose rows (empty bars, contracts)")
     stages.wrap(fetch, "assemble", "put a step together")
-    stages.wrap(write, "encode", "encode Avro")
+    stages.wrap(writer, "encode", "encode Avro")
+    stages.wrap(writer, "occ_keys", "keys")
+    stages.wrap(batches, "_compressed", "compress")
+    stages.wrap(batches, "_batch", "lay batches out")
+    stages.wrap(Batch, "wire", "checksum")
+    stages.wrap(batch_writer, "flat", "lay bodies out")
     stages.wrap(BodyDigest, "update", "digest")
-    stages.wrap(SeriesWriter, "_keys", "keys")
+    stages.wrap(BodyDigest, "update_flat", "digest")
     stages.wrap(SeriesWriter, "write", "step, rest")
     stages.wrap(TransactionalWriter, "rows", "produce")
-    stages.wrap(TransactionalWriter, "flush", "flush")
-    stages.wrap(TransactionalWriter, "commit", "commit")
-    stages.wrap(TransactionalWriter, "begin", "begin")
-    stages.wrap(TransactionalWriter, "open", "take over")
+    stages.wrap(BatchWriter, "series_rows", "produce")
+    for one in (TransactionalWriter, BatchWriter):
+        stages.wrap(one, "flush", "flush")
+        stages.wrap(one, "commit", "commit")
+        stages.wrap(one, "begin", "begin")
+        stages.wrap(one, "open", "take over")
     stages.wrap(SeriesWriter, "record_progress", "checkpoint")
     stages.wrap(Writing, "_check_topics", "check topics")
     stages.wrap(Starter, "_begin", "begin series (topics, plans)")
