@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import httpx
@@ -35,10 +35,11 @@ LABELS = {
     "trade_quote": "SPXW: each trade with its quote, three expirations merged",
 }
 TEXT = """\
-Four series of stocks and four of an option chain, about as many rows, by the same production classes, from the
-simulator's cache. The chain is SPXW: three expirations, 20 strikes on each side of the money, calls and puts; a step is
+Four series of stocks and four of an option chain, about as many bars as quotes, by the same production classes, from
+the simulator's cache. The chain is SPXW: three expirations, 20 strikes on each side of the money, calls and puts; a step is
 a session, made of one request for each expiration, whose answers come contract by contract and are merged in event-time
-order. The clock runs as in the section on history: from the series records in `series` to the last receipt. The
+order. The same contracts' trades, each with its quote, are far fewer rows, so what a request costs weighs more. The
+clock runs as in the section on history: from the series records in `series` to the last receipt. The
 receipts of all rounds must have the same digests, and the topics' event times must rise."""
 
 
@@ -123,8 +124,7 @@ def _run(services: Services, series: Mapping[str, Any], name: str, number: int) 
 
 def _first(records: list[SeriesRecord]) -> list[SeriesRecord]:
     """One session of one series."""
-    record = records[0]
-    return [SeriesRecord(**{field: getattr(record, field) for field in record.__slots__} | {"end": record.start})]
+    return [replace(records[0], end=records[0].start)]
 
 
 def _of(name: str, number: int) -> str:

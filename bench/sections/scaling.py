@@ -12,7 +12,7 @@ from bench.machine import cores
 from bench.services import Services, bench_services
 from bench.workload import START
 
-#: The busier half of the simulated market's well-known names: 24 series.
+#: The busier ones of the simulated market's well-known names: 24 series.
 TICKERS = (
     *("AAPL", "AMD", "AMZN", "BA", "BAC", "CRM", "CVX", "DIS", "F", "GOOG", "GOOGL", "INTC"),
     *("IWM", "JPM", "META", "MSFT", "NFLX", "NVDA", "PFE", "QQQ", "SPY", "T", "TSLA", "XOM"),
@@ -29,13 +29,13 @@ PROCESSES = ("history", "coordinator", "broker", "simulator")
 
 
 def measure(quick: bool, say: Callable[[str], None]) -> Section:
-    rounds, count = (1, 1) if quick else (3, 6)
+    rounds, sessions_each = (1, 1) if quick else (3, 10)
     with bench_services(say) as services, workers(services, "coordinator", 1, "all") as coordinator:
         # The first run has the simulator make the rows, and warms the broker's compiler.
-        _run(services, coordinator, 1, "warm", count)
+        _run(services, coordinator, 1, "warm", sessions_each)
         found = take_turns(
             {
-                _name(many): lambda n, many=many: _run(services, coordinator, many, f"{n}", count)  # type: ignore[misc]
+                _name(many): lambda n, many=many: _run(services, coordinator, many, f"{n}", sessions_each)  # type: ignore[misc]
                 for many in WORKERS
             },
             rounds,
