@@ -24,6 +24,7 @@ from app.history.fetch import Fetcher
 from app.history.handover import Handovers
 from app.history.runner import Runner
 from app.history.running import Deps
+from app.kafka.counts import TRANSACTIONS
 from app.kafka.index import Index
 from app.kafka.live_index import LiveIndex
 from app.kafka.topics import PROGRESS, SERIES, Topics
@@ -97,13 +98,18 @@ def platform() -> Iterator[Platform]:
 
 
 def measure(running: Platform, records: list[SeriesRecord]) -> dict[str, Any]:
-    """Run series; rows, seconds, seconds of this process's processor time, and of each receipt rows and digest."""
+    """Run series; rows, seconds, seconds of this process's processor time, transactions that the owners committed, and
+    of each receipt rows and digest."""
+    committed = TRANSACTIONS.read()["committed",]
     cpu, wall = time.process_time(), time.perf_counter()
     running.run(records)
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    # One was the decider's.
+    transactions = int(TRANSACTIONS.read()["committed",] - committed) - 1
     receipts = running.index.receipts({record.topic: record.run for record in records})
     found = [(int(str(receipts[record.topic]["rows"])), receipts[record.topic]["sha256"]) for record in records]
-    return {"rows": sum(rows for rows, _ in found), "seconds": wall, "cpu": cpu, "receipts": found}
+    rows = sum(rows for rows, _ in found)
+    return {"rows": rows, "seconds": wall, "cpu": cpu, "transactions": transactions, "receipts": found}
 
 
 def main() -> None:

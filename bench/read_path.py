@@ -25,7 +25,6 @@ import httpx
 
 from app.domain import sessions
 from app.local.platform import LocalPlatform
-from bench.fast_path import spread
 from bench.machine import machine
 from bench.services import Services, bench_services, exit_on_signals
 from bench.workload import START
@@ -78,6 +77,11 @@ class Watch:
     def _weigh(self, over: threading.Event) -> None:
         while not over.wait(0.05):
             self.rss.append(of_process(self.pid)["rss"])
+
+
+def spread(values: list[float], form: str) -> str:
+    """Median, least and most."""
+    return f"{statistics.median(values):{form}}  ({min(values):{form}} to {max(values):{form}})"
 
 
 def of_process(pid: int) -> dict[str, int]:
