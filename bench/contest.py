@@ -1,0 +1,206 @@
+"""The contest of the section `history`: what contestants are given, and whether they wrote what they say."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import orjson
+
+from app.avro.encode import frame
+from app.domain.schema import RECORDS
+from app.kafka.topics import Topics, data_topic
+from app.main import preflight
+from bench import other_environment
+from bench.contestants import c_limit, jvm
+from bench.contestants.job import Job, Lot
+from bench.figures import Result
+from bench.same_bodies import digest, rows_of
+from bench.services import Services
+from bench.workload import PATH, TICKERS, Workload
+
+RECORD = RECORDS["stock", "ohlcv"]
+#: Those that write the provider's rows one by one, without transactions, and the module of each.
+LOOPS = {
+    "naive": "bench.contestants.naive",
+    "scalar": "bench.contestants.scalar",
+    "quixstreams": "bench.contestants.quix",
+    "kafka-python": "bench.contestants.python_client",
+    "faust": "bench.contestants.faust_send",
+}
+#: The slowest, and where the session that they warm up on ends for them, so that it takes no longer than their run.
+_SLOW = ("kafka-python", "faust")
+_SLOW_FIRST = "09:40:00"
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A contestant's part of the rows: the first sessions of some tickers, of each session what is before ``until``."""
+
+    workload: Workload
+    until: str | None = None
+
+    def lots(self, topics: Sequence[str]) -> list[Lot]:
+        return [
+            Lot(ticker, topic, self._until(self.workload, ticker, self.until))
+            for ticker, topic in zip(self.workload.tickers, topics, strict=True)
+        ]
+
+    def first(self, topic: str, until: str | None) -> Lot:
+        """What is moved before the clock runs."""
+        first = self.workload.first_session
+        return Lot(first.tickers[0], topic, self._until(first, first.tickers[0], until))
+
+    @staticmethod
+    def _until(workload: Workload, ticker: str, until: str | None) -> list[dict[str, str]]:
+        last = {} if until is None else {"end_time": until}
+        return [params | last for params in workload.requests(ticker, "json")]
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """How much is measured. ``warm_ups``: runs of ours before the first round, for the broker's compiler."""
+
+    rounds: int
+    warm_ups: int
+    ours: Workload
+    shares: dict[str, Share]
+    jvm_warm_up: int
+
+    @classmethod
+    def of(cls, quick: bool) -> Sizes:
+        """A fifth of the rows is empty and dropped."""
+        if quick:
+            loops, client = Share(Workload.of_rows(1)), Share(Workload.of_rows(1, TICKERS[:2]))
+            faust = Share(Workload.of_rows(1, TICKERS[:1]), until="10:15:00")
+            rounds, warm_ups, rows, jvm_warm_up = 2, 2, 600_000, 300_000
+        else:
+            loops, client = Share(Workload.of_rows(460_000)), Share(Workload.of_rows(140_000, TICKERS[:2]))
+            faust = Share(Workload.of_rows(1, TICKERS[:1]))
+            rounds, warm_ups, rows, jvm_warm_up = 5, 3, 2_400_000, 1_000_000
+        shares = dict.fromkeys(("naive", "scalar", "quixstreams"), loops) | {"kafka-python": client, "faust": faust}
+        return cls(rounds, warm_ups, Workload.of_rows(rows), shares, jvm_warm_up)
+
+
+class Contest:
+    """All of them on one set of services."""
+
+    def __init__(self, services: Services, sizes: Sizes) -> None:
+        self._services = services
+        self._settings = services.settings
+        self._sizes = sizes
+        _, ids = preflight(services.settings)
+        self._frame = frame(ids[RECORD.name])
+        self._topics = Topics(services.settings)
+        self._class_path = jvm.class_path(services.settings)
+        self._messages: list[c_limit.Messages] = []
+
+    def warm_up(self) -> None:
+        """Runs of ours that do not count: without them the first rounds would measure the broker's compiler. What the
+        last one wrote is what the limits produce."""
+        self.batches(-1)
+        for number in range(-self._sizes.warm_ups, 0):
+            found = self.ours(number)
+        for topic, (rows, _) in zip(self._ours_topics(-1), found["receipts"], strict=True):
+            self._messages.append(c_limit.copied(self._services, TICKERS[len(self._messages)], topic, rows))
+
+    @property
+    def rows(self) -> int:
+        return sum(some.rows for some in self._messages)
+
+    @property
+    def message_bytes(self) -> float:
+        """Mean size of a message, frame included."""
+        return sum(some.bytes for some in self._messages) / self.rows
+
+    def ours(self, number: int) -> Result:
+        return self._path(self._services, self._id(number), number)
+
+    def batches(self, number: int) -> Result:
+        """The same with record batches in the messages' place."""
+        settings = self._settings.model_copy(update={"history_writer": "batches"})
+        return self._path(replace(self._services, settings=settings), f"batches{number}", number)
+
+    def _path(self, services: Services, backtest_id: str, number: int) -> Result:
+        run = str(number + self._sizes.warm_ups)
+        return services.run("bench.platform_path", self._sizes.ours.as_json(), backtest_id, run)
+
+    def loop(self, name: str, interpreter: Path, number: int) -> Result:
+        """One of those that write row by row. Raises ``SystemExit`` when it did not write what it says."""
+        topics, first = self._topics_of(name, number), f"{name}-first-{number}"
+        self._create(first, *topics)
+        share = self._sizes.shares[name]
+        if name == "naive":
+            found = self._services.run(LOOPS[name], share.workload.as_json(), first, *topics)
+        else:
+            slow = name in _SLOW
+            job = Job(
+                url=self._settings.theta_url,
+                path=PATH,
+                kafka=self._settings.kafka_bootstrap_servers,
+                registry=self._settings.schema_registry_url,
+                schema=RECORD.avro(),
+                frame=self._frame.hex(),
+                first=share.first(first, _SLOW_FIRST if slow else None),
+                lots=share.lots(topics),
+            )
+            file = self._services.folder / f"{name}-{number}.json"
+            job.write(file)
+            found = orjson.loads(
+                self._services.run_to_end(
+                    [str(interpreter), "-m", LOOPS[name], str(file)], f"{name}-{number}", other_environment.clean()
+                )
+            )
+        if sum(rows_of(self._settings, topics)) != found["rows"]:
+            raise SystemExit(f"{name} says that it wrote {found['rows']} rows, which are not on its topics")
+        return found
+
+    def c(self, program: Path, number: int) -> Result:
+        topics, first = self._topics_of("c", number), f"c-first-{number}"
+        self._create(first, *topics)
+        return c_limit.measure(self._services, program, f"c-{number}", first, topics, self._messages)
+
+    def jvm(self, number: int) -> Result:
+        (topic,) = names = (f"jvm-{number}",)
+        self._create(*names)
+        size = round(self.message_bytes)
+        return jvm.measure(self._services, self._class_path, topic, self.rows, size, self._sizes.jvm_warm_up)
+
+    def check(self, names: Sequence[str], number: int, ours: Result, batches: Result) -> None:
+        """Whether all wrote, byte for byte, the bodies that the receipts of ours speak of. Raises ``SystemExit``.
+
+        The receipts' digests are those of our topics and of the C loop's as a whole; the others wrote less, and are
+        held against as many first rows of ours.
+        """
+        if [list(one) for one in batches["receipts"]] != [list(one) for one in ours["receipts"]]:
+            raise SystemExit("the receipts of record batches are not those of messages")
+        settings, kept = self._settings, self._ours_topics(number)
+        whole = [kept, *([self._topics_of("c", number)] if "c" in names else [])]
+        for topics in whole:
+            for topic, (rows, sha256) in zip(topics, ours["receipts"], strict=True):
+                if digest(settings, topic, rows) != sha256:
+                    raise SystemExit(f"{topic} does not hold the bodies of our receipt")
+        wanted: dict[tuple[str, int], str] = {}
+        for name in names:
+            topics = self._topics_of(name, number) if name in LOOPS else []
+            for topic, our, rows in zip(topics, kept, rows_of(settings, topics), strict=False):
+                if (our, rows) not in wanted:
+                    wanted[our, rows] = digest(settings, our, rows)
+                if digest(settings, topic, rows) != wanted[our, rows]:
+                    raise SystemExit(f"{topic} does not hold the bodies of the first {rows:,} rows of {our}")
+
+    @staticmethod
+    def _id(number: int) -> str:
+        return f"bench{number}"
+
+    def _ours_topics(self, number: int) -> list[str]:
+        return [record.topic for record in self._sizes.ours.series(self._id(number), 0)]
+
+    def _topics_of(self, name: str, number: int) -> list[str]:
+        workload = self._sizes.shares[name].workload if name in LOOPS else self._sizes.ours
+        return [f"{name}-{ticker.lower()}-{number}" for ticker in workload.tickers]
+
+    def _create(self, *names: str) -> None:
+        if refused := self._topics.create([data_topic(name) for name in names]):
+            raise SystemExit(f"topics could not be made: {refused}")
