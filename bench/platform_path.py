@@ -1,8 +1,8 @@
 """A contestant, in a process of its own: the platform's history path as the history role puts it together.
 
 Index, Fetcher, Runner, PartitionOwner and the writer (``HISTORY_WRITER``) are those of production; series records are
-written to ``series``, and the clock runs from there until the last receipt can be read committed. So topic creation, the
-take-over of the transactional id, checkpoints and receipts are all in the figure.
+written to ``series``, and the clock runs from there until the last receipt can be read committed. So topic creation,
+the take-over of the transactional id, checkpoints and receipts are all in the figure.
 """
 
 from __future__ import annotations

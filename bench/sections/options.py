@@ -38,8 +38,8 @@ TEXT = """\
 Four series of stocks and four of an option chain, about as many bars as quotes, by the same production classes, from
 the simulator's cache. The chain is SPXW: three expirations, 20 strikes on each side of the money, calls and puts; a
 step is a session, made of one request for each expiration, whose answers come contract by contract and are merged in
-event-time order. The same contracts' trades, each with its quote, are far fewer rows, so what a request costs weighs more. The
-clock runs as in the section on history: from the series records in `series` to the last receipt. The
+event-time order. The same contracts' trades, each with its quote, are far fewer rows, so what a request costs weighs
+more. The clock runs as in the section on history: from the series records in `series` to the last receipt. The
 receipts of all rounds must have the same digests, and the topics' event times must rise."""
 
 
