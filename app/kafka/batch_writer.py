@@ -39,6 +39,8 @@ logger = logging.getLogger(__name__)
 _UNDER_WAY = 4
 #: Seconds after which batches that are not through are looked at.
 _STALL = 2.0
+#: Topics whose metadata is kept until the next transaction, about.
+_TOPICS = 64
 #: Bytes of control records that go into one batch.
 _BATCH_BYTES = 1 << 18
 Record = tuple[str, bytes | None, bytes | None, int | None, list[tuple[str, bytes | None]] | None]
@@ -95,6 +97,8 @@ class BatchWriter:
         self._sent: list[_Sent] = []
         self._records: list[Record] = []
         self._written: dict[tuple[str, int], int] = {}
+        #: Topics whose metadata the client keeps.
+        self._topics: set[str] = set()
         self._finished: str | None = None
 
     def open(self, timeout: float = 30.0) -> float:
@@ -121,7 +125,14 @@ class BatchWriter:
         raise."""
         self._on_stall = on_stall
         self._sent, self._records = [], []
-        self._call("begin a transaction", self._producer.begin_transaction())
+        self._call("begin a transaction", self._begin())
+
+    async def _begin(self) -> None:
+        if len(self._topics) > _TOPICS and self._written:
+            # Each topic that is new is asked for together with all others: with thousands of series more and more.
+            self._topics = {topic for topic, _ in self._written}
+            self._producer.client.set_topics(self._topics)
+        await self._producer.begin_transaction()
 
     def series_rows(
         self, topic: str, rows: Rows, frame: bytes, symbol: str, marks: Mapping[int, Mark], digest: BodyDigest
@@ -187,7 +198,7 @@ class BatchWriter:
 
     def abort(self, timeout: float = 30.0) -> None:
         """Throw away everything since ``begin``. Raises ``LogError`` when that cannot be done with this writer."""
-        self._records = []
+        self._drop()
         if self._finished is not None:
             raise LogError(f"{self.transactional_id} is begun anew: {self._finished}")
         self._call("abort", self._producer.abort_transaction(), timeout)
@@ -195,6 +206,7 @@ class BatchWriter:
 
     def close(self) -> None:
         """Let go of the id and of the connections. What is uncommitted is left to the broker to abort."""
+        self._drop()
         if self._producer is None:
             return
         stopping = asyncio.run_coroutine_threadsafe(self._stop(), self._loop)
@@ -217,6 +229,9 @@ class BatchWriter:
         """Hand a batch over in its turn; the offset of its first row, once it is written."""
         assert self._turn is not None
         async with self._turn:
+            self._topics.add(topic)
+            # What is not asked for by name is forgotten with the next metadata.
+            self._producer.client.add_topic(topic)
             delivered = await self._producer.send_batch(built, topic, partition=0)
         return int((await delivered).offset)
 
@@ -231,6 +246,12 @@ class BatchWriter:
             place = (metadata.topic, metadata.partition)
             self._written[place] = max(self._written.get(place, 0), metadata.offset + 1)
         return 0
+
+    def _drop(self) -> None:
+        """Forget what is to be sent; a batch that still waits for its turn must not get into the next transaction."""
+        for sent in self._sent:
+            sent.future.cancel()
+        self._sent, self._records = [], []
 
     # --- waiting for it --------------------------------------------------------------------------------
 

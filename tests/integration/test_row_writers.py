@@ -101,10 +101,12 @@ def test_a_transaction_is_read_as_it_was_written_and_tells_its_offsets(
 
 def test_what_is_aborted_is_read_by_nobody_and_the_writer_goes_on(platform: Platform, make: Make, topic: str) -> None:
     writer = make("abort")
-    writer.begin()
-    put(writer, topic, some(BATCH_ROWS + 1))
-    writer.record(topic, b"k", b"v", partition=0)
-    writer.abort()
+    for _ in range(3):
+        writer.begin()
+        put(writer, topic, some(4 * BATCH_ROWS + 1))
+        writer.record(topic, b"k", b"v", partition=0)
+        # Some of it is still on its way.
+        writer.abort()
     writer.begin()
     writer.commit()
     writer.begin()
@@ -129,6 +131,24 @@ def test_a_row_that_does_not_fit_leaves_the_transaction_to_be_aborted(
     writer.commit()
 
     assert written(platform, topic) == expected(rows)
+
+
+def test_one_writer_writes_to_any_number_of_topics(platform: Platform, make: Make) -> None:
+    writer, topics = make("many"), [platform.new_id("many") for _ in range(80)]
+    assert Topics(platform.local.settings).create([data_topic(name) for name in topics]) == {}
+    for first in range(0, 80, 10):
+        writer.begin()
+        for topic in topics[first : first + 10]:
+            put(writer, topic, some(3))
+        writer.record(topics[0], b"k", b"v", partition=0)
+        writer.commit()
+    writer.begin()
+    for topic in topics[::20]:
+        put(writer, topic, some(2, first=3))
+    writer.commit()
+
+    assert all(written(platform, topic) == expected(some(5)) for topic in topics[20::20])
+    assert all(written(platform, topic) == expected(some(3)) for topic in topics[1::20])
 
 
 def test_who_takes_over_ends_what_the_other_has_open(platform: Platform, make: Make, topic: str) -> None:
