@@ -17,7 +17,7 @@ from app.history import fetch
 from app.history.starting import Starter
 from app.history.write import SeriesWriter
 from app.history.writing import Writing
-from app.kafka import batch_writer, batches, writer
+from app.kafka import batches, writer
 from app.kafka.batch_writer import BatchWriter
 from app.kafka.batches import Batch
 from app.kafka.index import Index
@@ -44,7 +44,6 @@ def instrument(stages: Stages) -> None:
     stages.wrap(batches, "_compressed", "compress")
     stages.wrap(batches, "_batch", "lay batches out")
     stages.wrap(Batch, "wire", "checksum")
-    stages.wrap(batch_writer, "flat", "lay bodies out")
     stages.wrap(BodyDigest, "update", "digest")
     stages.wrap(BodyDigest, "update_flat", "digest")
     stages.wrap(SeriesWriter, "write", "step, rest")

@@ -21,8 +21,6 @@ from typing import Any
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, ProducerFenced
 
-from app.avro.flat import flat
-from app.avro.words import fields, packed
 from app.domain.receipt import BodyDigest
 from app.domain.rows import Rows
 from app.errors import Fenced, LogError
@@ -143,13 +141,13 @@ class BatchWriter:
         raises, and ``LogError``.
         """
         at, ordered = 0, sorted(marks.items())
-        for batch in batches(rows, frame, Keys.of(rows, symbol)):
+        for batch, bodies in batches(rows, frame, Keys.of(rows, symbol)):
             self._room()
             here = [(index - at, mark) for index, mark in ordered if at <= index < at + batch.count]
             future = asyncio.run_coroutine_threadsafe(self._send(topic, _Built(batch)), self._loop)
             self._sent.append(_Sent(topic, future, here))
             at += batch.count
-        digest.update_flat(*flat(packed(fields(rows))), len(rows))
+            digest.update_flat(bodies.buffer, bodies.sizes, batch.count)
 
     def record(
         self,

@@ -10,6 +10,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import cramjam
 import numpy as np
@@ -71,27 +72,45 @@ class Keys:
         return chosen(self._bodies, self._index[which])
 
 
-def batches(rows: Rows, frame: bytes, keys: Keys, size: int = BATCH_ROWS) -> Iterator[Batch]:
-    """The rows in batches, in their order; each value is ``frame`` and the row's Avro body."""
+@dataclass(frozen=True, slots=True)
+class Bodies:
+    """The Avro bodies of a batch's rows, one after another in one buffer; ``sizes`` are their bytes (one number: of
+    each)."""
+
+    buffer: memoryview
+    sizes: npt.NDArray[np.int64] | int
+
+
+def batches(rows: Rows, frame: bytes, keys: Keys, size: int = BATCH_ROWS) -> Iterator[tuple[Batch, Bodies]]:
+    """The rows in batches, in their order, and the bodies of each; each value is ``frame`` and the row's Avro body."""
     for begin in range(0, len(rows), size):
         which = slice(begin, min(begin + size, len(rows)))
         yield _batch(rows.take(which), frame, keys.words(which, which.stop - begin))
 
 
-def _batch(rows: Rows, frame: bytes, keys: list[Words]) -> Batch:
+def _batch(rows: Rows, frame: bytes, keys: list[Words]) -> tuple[Batch, Bodies]:
     count, stamps = len(rows), rows.timestamps // 1000
-    value = [*repeated(frame, count), *fields(rows)]
+    body = fields(rows)
+    bodies = Bodies(*flat(packed(body)))
+    framed = bodies.sizes + len(frame)
     record = [
         *repeated(_ONE_ZERO, count),
         *varints(stamps - stamps[0]),
-        *varints(np.arange(count)),
+        *_distances(count),
         *keys,
-        *varints(_column(row_sizes(value), count)),
-        *value,
+        *varints(_column(framed, count)),
+        *repeated(frame, count),
+        *body,
         *repeated(_ONE_ZERO, count),
     ]
     buffer, _ = flat(packed([*varints(_column(row_sizes(record), count)), *record]))
-    return Batch(_compressed(buffer), count, int(stamps[0]), int(stamps.max()))
+    return Batch(_compressed(buffer), count, int(stamps[0]), int(stamps.max())), bodies
+
+
+@lru_cache(maxsize=4)
+def _distances(count: int) -> list[Words]:
+    """How far each record is from the first; nearly all batches are of one size."""
+    return varints(np.arange(count))
 
 
 def _column(sizes: npt.NDArray[np.int64] | int, count: int) -> npt.NDArray[np.int64]:

@@ -39,7 +39,8 @@ def test_any_reader_finds_the_rows_in_their_order(record: RecordType, data: st.D
     stamps = (columns.timestamps // 1000).tolist()
     keys = [b"BRK.B"] * len(rows) if columns.contracts is None else occ_keys("BRK.B", columns.contracts)
 
-    (batch,) = batches(columns, FRAME, Keys.of(columns, "BRK.B"))
+    ((batch, bodies),) = batches(columns, FRAME, Keys.of(columns, "BRK.B"))
+    assert bytes(bodies.buffer) == b"".join(by_fastavro(record, rows))
     found, records = read(batch, sequence=41)
 
     assert [one.value for one in records] == [FRAME + body for body in by_fastavro(record, rows)]
@@ -57,7 +58,7 @@ def test_rows_are_cut_into_batches_and_none_is_lost() -> None:
     columns = table(STOCK_EOD, simple_rows(STOCK_EOD, 25))
     assert BATCH_ROWS > 25
 
-    found = list(batches(columns, FRAME, Keys.of(columns, "AAPL"), size=10))
+    found = [one for one, _ in batches(columns, FRAME, Keys.of(columns, "AAPL"), size=10)]
 
     assert [one.count for one in found] == [10, 10, 5]
     values = [record.value for one in found for record in read(one)[1]]
@@ -69,7 +70,7 @@ def test_the_keys_of_a_chain_are_each_rows_own_in_every_batch() -> None:
     rows = [{**row, "strike": 100.0 + i % 7} for i, row in enumerate(simple_rows(record, 50))]
     columns = table(record, rows)
 
-    found = list(batches(columns, FRAME, Keys.of(columns, "SPXW"), size=20))
+    found = [one for one, _ in batches(columns, FRAME, Keys.of(columns, "SPXW"), size=20)]
 
     assert columns.contracts is not None
     assert [r.key for one in found for r in read(one)[1]] == occ_keys("SPXW", columns.contracts)
@@ -80,7 +81,7 @@ def test_the_golden_batch() -> None:
     record = RECORDS["option", "open_interest"]
     columns = table(record, simple_rows(record, 3))
 
-    (batch,) = batches(columns, FRAME, Keys.of(columns, "AAPL"))
+    ((batch, _),) = batches(columns, FRAME, Keys.of(columns, "AAPL"))
 
     assert batch.wire(1, 2, 3).hex() == GOLDEN
 
