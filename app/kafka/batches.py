@@ -22,8 +22,9 @@ from app.avro.words import Words, chosen, fields, packed, repeated, sized, varin
 from app.domain.contracts import occ_symbol
 from app.domain.rows import Rows
 
-#: Rows of a batch; compressed it stays far below the brokers' ``max.message.bytes`` of 1 MB.
-BATCH_ROWS = 10_000
+#: Rows of a batch, and bytes of its records at most: brokers take no batch of more than ``max.message.bytes``, which
+#: is 1 MiB by default. Bars and quotes stay far below; of greeks, whose digits compress badly, fewer rows fit.
+BATCH_ROWS, BATCH_BYTES = 10_000, 900_000
 _HEADER = struct.Struct(">qiibIhiqqqhii")
 #: Where the part begins that the header's length counts, and that its checksum covers.
 _AFTER_LENGTH, _ATTRIBUTES = 12, 21
@@ -81,11 +82,20 @@ class Bodies:
     sizes: npt.NDArray[np.int64] | int
 
 
-def batches(rows: Rows, frame: bytes, keys: Keys, size: int = BATCH_ROWS) -> Iterator[tuple[Batch, Bodies]]:
+def batches(
+    rows: Rows, frame: bytes, keys: Keys, size: int = BATCH_ROWS, most: int = BATCH_BYTES
+) -> Iterator[tuple[Batch, Bodies]]:
     """The rows in batches, in their order, and the bodies of each; each value is ``frame`` and the row's Avro body."""
-    for begin in range(0, len(rows), size):
+    begin = 0
+    while begin < len(rows):
         which = slice(begin, min(begin + size, len(rows)))
-        yield _batch(rows.take(which), frame, keys.words(which, which.stop - begin))
+        count = which.stop - begin
+        batch, bodies = _batch(rows.take(which), frame, keys.words(which, count))
+        if len(batch.records) > most and count > 1:
+            size = count // 2
+            continue
+        yield batch, bodies
+        begin = which.stop
 
 
 def _batch(rows: Rows, frame: bytes, keys: list[Words]) -> tuple[Batch, Bodies]:

@@ -6,13 +6,16 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 from harness import Platform
 
 from app.avro.encode import encode, frame
+from app.domain.contracts import occ_keys
+from app.domain.kinds import Kind
 from app.domain.receipt import BodyDigest
 from app.domain.rows import Rows
-from app.domain.schema import STOCK_EOD
+from app.domain.schema import RECORDS, STOCK_EOD
 from app.errors import Fenced, LogError, TopicGone, TransactionAborted
 from app.kafka.batches import BATCH_ROWS
 from app.kafka.row_writer import RowWriter, row_writer
@@ -97,6 +100,24 @@ def test_a_transaction_is_read_as_it_was_written_and_tells_its_offsets(
     of_messages = BodyDigest()
     of_messages.update([value[len(FRAME) :] for _, value, _ in expected(rows)])
     assert (digest.hex(), digest.added) == (of_messages.hex(), of_messages.added)
+
+
+def test_the_rows_of_a_chain_have_keys_of_their_own_however_badly_they_compress(
+    platform: Platform, make: Make, topic: str
+) -> None:
+    record, chance = RECORDS["option", "greeks"], np.random.default_rng(1)
+    rows = table(record, [{**row, "timestamp": OPENING + i} for i, row in enumerate(simple_rows(record, 12_000))])
+    noise = {c.name: chance.random(len(rows)) for c in record.columns if c.kind is Kind.DOUBLE and c.name != "strike"}
+    rows = Rows(record, {**rows.columns, **noise}, rows.contracts)
+    writer = make("chain")
+    writer.begin()
+    writer.series_rows(topic, rows, FRAME, "SPXW", {}, BodyDigest())
+    writer.commit()
+
+    assert rows.contracts is not None
+    assert [(key, value) for key, value, _ in written(platform, topic)] == list(
+        zip(occ_keys("SPXW", rows.contracts), encode(rows, FRAME), strict=True)
+    )
 
 
 def test_what_is_aborted_is_read_by_nobody_and_the_writer_goes_on(platform: Platform, make: Make, topic: str) -> None:

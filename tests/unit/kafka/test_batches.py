@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from app.avro.encode import frame
 from app.domain.contracts import occ_keys
+from app.domain.kinds import Kind
 from app.domain.schema import RECORDS, STOCK_EOD, RecordType
 from app.kafka.batches import BATCH_ROWS, Batch, Keys, batches
 from tests.unit.avro.reference import by_fastavro, simple_rows, table, tables
@@ -63,6 +64,21 @@ def test_rows_are_cut_into_batches_and_none_is_lost() -> None:
     assert [one.count for one in found] == [10, 10, 5]
     values = [record.value for one in found for record in read(one)[1]]
     assert values == [FRAME + body for body in by_fastavro(STOCK_EOD, simple_rows(STOCK_EOD, 25))]
+
+
+def test_a_batch_that_brokers_would_not_take_is_cut_until_they_do() -> None:
+    record, chance = RECORDS["option", "greeks"], np.random.default_rng(5)
+    rows = [
+        {**row, **{c.name: chance.random() for c in record.columns if c.kind is Kind.DOUBLE and c.name != "strike"}}
+        for row in simple_rows(record, 1_000)
+    ]
+    columns = table(record, rows)
+
+    found = [one for one, _ in batches(columns, FRAME, Keys.of(columns, "SPXW"), size=600, most=20_000)]
+
+    assert len({one.count for one in found}) > 1
+    assert all(len(one.records) <= 20_000 for one in found)
+    assert [r.value for one in found for r in read(one)[1]] == [FRAME + body for body in by_fastavro(record, rows)]
 
 
 def test_the_keys_of_a_chain_are_each_rows_own_in_every_batch() -> None:
