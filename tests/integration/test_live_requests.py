@@ -92,7 +92,10 @@ def test_contracts_of_one_root_are_joined_in_one_topic(platform: Platform, ticke
     # The whole chain holds them all.
     (one,) = post(platform, "option", root=ticker, schema="quote")["series"]
     assert len(one["universes"]) == 1
-    assert post(platform, "option", root=ticker, schema="quote", contracts={"max_dte": 1})["series"] == [one]
+    (again,) = post(platform, "option", root=ticker, schema="quote", contracts={"max_dte": 1})["series"]
+    # What becomes of it meanwhile is another matter.
+    assert again["run"] == one["run"]
+    assert again["universes"] == one["universes"]
 
 
 def test_other_hours_than_those_of_a_standing_topic_are_a_conflict(platform: Platform, ticker: str) -> None:
