@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Awaitable
+from pathlib import Path
 from typing import Any
 
 import faust
@@ -24,7 +25,8 @@ _WINDOW = 5_000
 class Sender:
     """Fetches, converts and sends, on an event loop that runs while a lot is moved."""
 
-    def __init__(self, job: Job, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, job: Job, loop: asyncio.AbstractEventLoop, folder: Path) -> None:
+        """``folder``: for the directories that an app makes when it starts."""
         self._path = job.path
         self._http = bars.client(job)
         self._encode = bars.encoder(job)
@@ -33,6 +35,7 @@ class Sender:
             "bench-faust",
             broker=f"kafka://{job.kafka}",
             store="memory://",
+            datadir=folder / "faust",
             web_enabled=False,
             topic_disable_leader=True,
             producer_acks=-1,
@@ -70,7 +73,7 @@ def main() -> None:
     job = Job.read(sys.argv[1])
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
-    sender = Sender(job, loop)
+    sender = Sender(job, loop, Path(sys.argv[1]).parent)
     loop.run_until_complete(sender.app.start())
     try:
         run(job, sender.move, sender.finish)
