@@ -1,1 +1,1 @@
-"""Measurements: ``python -m bench`` runs all sections; ``bench.profile_path`` tells where the time goes."""
+"""Measurements: ``python -m bench`` runs all sections; ``bench.profile`` tells where the time goes."""
