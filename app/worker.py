@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import gc
 import logging
 import os
 import resource
@@ -14,6 +13,7 @@ from typing import Any, NoReturn
 import faust
 
 from app.logs import configure
+from app.memory import collect_seldom
 from app.settings import Role, Settings
 
 #: <malloc.h>
@@ -75,11 +75,9 @@ def _raise_file_limit() -> None:
 
 def _favour_latency() -> None:
     """Let threads take turns sooner, and the collector look less often at objects that stay: a seventh less latency of
-    live rows. A collection for every few hundred messages takes half of the time in which they are read, and one of
-    everything holds all other answers up for a tenth of a second (``make bench ONLY=live,read``)."""
+    live rows (``make bench ONLY=live``)."""
     sys.setswitchinterval(0.001)
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
+    collect_seldom()
 
 
 def _keep_memory_flat() -> None:

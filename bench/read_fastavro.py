@@ -6,7 +6,6 @@ with the schema parsed once, a list of dicts to pandas. The collector looks as s
 
 from __future__ import annotations
 
-import gc
 import io
 from typing import Any
 
@@ -17,6 +16,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPar
 from confluent_kafka.schema_registry import SchemaRegistryClient
 
 from app.kafka.reader import FAST
+from app.memory import collect_seldom
 from app.settings import load
 from bench.read_frame import Asked, main
 
@@ -52,6 +52,5 @@ def read(asked: Asked) -> pd.DataFrame:
 
 
 if __name__ == "__main__":
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
+    collect_seldom()
     main(read)

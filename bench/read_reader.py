@@ -6,14 +6,13 @@ what stays as in the roles.
 
 from __future__ import annotations
 
-import gc
-
 import pandas as pd
 import pyarrow as pa
 
 from app.avro.registry import SchemaRegistry
 from app.domain.series import SeriesName
 from app.kafka.reader import read_range
+from app.memory import collect_seldom
 from app.rows.arrow import arrow_batch, arrow_schema
 from app.rows.bodies import Bodies
 from app.settings import load
@@ -47,8 +46,7 @@ def frame_of(batches: list[pa.RecordBatch], schema: pa.Schema) -> pd.DataFrame:
 def settle() -> None:
     """What the roles do when they start, for memory and for the collector."""
     _keep_memory_flat()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
+    collect_seldom()
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from app.avro.layout import SPARE, row_sizes, store_anywhere, store_evenly
 from app.avro.words import Word, Words
 
 #: The least bytes of a row: a piece is stored as a whole word, which may reach into the row behind it but no further.
@@ -22,37 +23,17 @@ def flat(pieces: list[Words]) -> tuple[memoryview, npt.NDArray[np.int64] | int]:
     """
     count = len(pieces[0].values)
     sizes = row_sizes(pieces)
-    at: Any
+    heads = Words(_heads(pieces), LEAST)
     if isinstance(sizes, int):
-        buffer = np.empty(count * sizes + 8, dtype=np.uint8)
-        at = 0
-        for piece in pieces:
-            np.ndarray((count,), "<u8", buffer, at, (sizes,))[:] = piece.values
-            at += piece.widths
-        np.ndarray((count,), "<u8", buffer, 0, (sizes,))[:] = _heads(pieces)
-        return buffer.data[:-8], sizes
-    ends = np.cumsum(sizes)
-    buffer = np.empty(int(ends[-1]) + 8, dtype=np.uint8)
-    anywhere: Any = np.ndarray((len(buffer) - 7,), "<u8", buffer, 0, (1,))
-    starts = ends - sizes
-    at = starts.copy()
-    for piece in pieces:
-        anywhere[at] = piece.values
-        at += piece.widths
-    anywhere[starts] = _heads(pieces)
-    return buffer.data[:-8], sizes
-
-
-def row_sizes(pieces: list[Words]) -> npt.NDArray[np.int64] | int:
-    """The bytes of each row, as one number where they are the same."""
-    same = sum(piece.widths for piece in pieces if isinstance(piece.widths, int))
-    varying = [piece.widths for piece in pieces if not isinstance(piece.widths, int)]
-    if not varying:
-        return same
-    sizes = np.full(len(varying[0]), same, dtype=np.int64)
-    for widths in varying:
-        sizes += widths
-    return sizes
+        buffer = np.empty(count * sizes + SPARE, dtype=np.uint8)
+        store_evenly(buffer, pieces, sizes)
+        store_evenly(buffer, [heads], sizes)
+    else:
+        ends = np.cumsum(sizes)
+        buffer = np.empty(int(ends[-1]) + SPARE, dtype=np.uint8)
+        store_anywhere(buffer, pieces, ends - sizes)
+        store_anywhere(buffer, [heads], ends - sizes)
+    return buffer.data[:-SPARE], sizes
 
 
 def _heads(pieces: list[Words]) -> Word:

@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from app.avro.words import Widths, Words
 
-_SPARE = 8
+SPARE = 8
 #: So many rows a group, on average, are worth copies of its own; measured with trades and with trades and quotes.
 ROWS_PER_GROUP = 512
 _LARGEST_KEY = 1 << 62
@@ -34,7 +34,7 @@ def lay_out(pieces: list[Words], rows_per_group: int = ROWS_PER_GROUP) -> list[b
         return _group(pieces, slice(None), 0)
     order, edges = _sorted(_keys(varying))
     many = (len(edges) - 1) * rows_per_group > count
-    order, found = _scattered(pieces, varying) if many else (order, _grouped(pieces, order, edges))
+    order, found = _scattered(pieces) if many else (order, _grouped(pieces, order, edges))
     out = np.empty(count, dtype=object)
     out[order] = found
     return list(out.tolist())
@@ -51,44 +51,70 @@ def _grouped(pieces: list[Words], order: Order, edges: list[int]) -> list[bytes]
     return [body for start, end in pairwise(edges) for body in _group(ordered, slice(start, end), start)]
 
 
-def _group(pieces: list[Words], which: slice, first: int) -> list[bytes]:
-    """The messages of one width group; ``first`` is a row of it."""
-    widths = [piece.widths if isinstance(piece.widths, int) else int(piece.widths[first]) for piece in pieces]
-    values = [piece.values[which] for piece in pieces]
-    count, size = len(values[0]), sum(widths)
-    stride = size + _SPARE
-    buffer = np.empty(count * stride, dtype=np.uint8)
-    at = 0
-    for value, width in zip(values, widths, strict=True):
-        if width:
-            np.ndarray((count,), "<u8", buffer, at, (stride,))[:] = value
-        at += width
-    return _cut(buffer, 0, count, size)
-
-
-def _scattered(pieces: list[Words], varying: list[Widths]) -> tuple[Order, list[bytes]]:
-    """The messages by their length, and which row each is of."""
-    sizes = np.full(len(varying[0]), sum(p.widths for p in pieces if isinstance(p.widths, int)), dtype=np.int64)
+def row_sizes(pieces: list[Words]) -> npt.NDArray[np.int64] | int:
+    """The bytes of each row, as one number where they are the same."""
+    same = sum(piece.widths for piece in pieces if isinstance(piece.widths, int))
+    varying = [piece.widths for piece in pieces if not isinstance(piece.widths, int)]
+    if not varying:
+        return same
+    sizes = np.full(len(varying[0]), same, dtype=np.int64)
     for widths in varying:
         sizes += widths
-    order, edges = _sorted(sizes)
-    ends = np.cumsum(sizes[order] + _SPARE)
-    at = np.empty_like(sizes)
-    at[order] = ends - sizes[order] - _SPARE
-    buffer = np.empty(int(ends[-1]), dtype=np.uint8)
+    return sizes
+
+
+def store_evenly(buffer: npt.NDArray[np.uint8], pieces: list[Words], stride: int) -> None:
+    """Store pieces of one width each, the rows ``stride`` bytes apart, each word with its surplus."""
+    at = 0
+    for piece in pieces:
+        assert isinstance(piece.widths, int)
+        if piece.widths:
+            words: Any = np.ndarray((len(piece.values),), "<u8", buffer, at, (stride,))
+            words[:] = piece.values
+        at += piece.widths
+
+
+def store_anywhere(buffer: npt.NDArray[np.uint8], pieces: list[Words], starts: npt.NDArray[np.int64]) -> None:
+    """Store pieces of any widths, each row from where it starts on, each word with its surplus."""
     anywhere: Any = np.ndarray((len(buffer) - 7,), "<u8", buffer, 0, (1,))
-    starts = [int(at[order[edge]]) for edge in edges[:-1]]
+    at = starts.copy()
     for piece in pieces:
         anywhere[at] = piece.values
         at += piece.widths
+
+
+def _group(pieces: list[Words], which: slice, first: int) -> list[bytes]:
+    """The messages of one width group; ``first`` is a row of it."""
+    even = [
+        Words(piece.values[which], piece.widths if isinstance(piece.widths, int) else int(piece.widths[first]))
+        for piece in pieces
+    ]
+    count, size = len(even[0].values), row_sizes(even)
+    assert isinstance(size, int)
+    buffer = np.empty(count * (size + SPARE), dtype=np.uint8)
+    store_evenly(buffer, even, size + SPARE)
+    return _cut(buffer, 0, count, size)
+
+
+def _scattered(pieces: list[Words]) -> tuple[Order, list[bytes]]:
+    """The messages by their length, and which row each is of."""
+    sizes = row_sizes(pieces)
+    assert not isinstance(sizes, int), "some piece varies"
+    order, edges = _sorted(sizes)
+    ends = np.cumsum(sizes[order] + SPARE)
+    starts = np.empty_like(sizes)
+    starts[order] = ends - sizes[order] - SPARE
+    buffer = np.empty(int(ends[-1]), dtype=np.uint8)
+    store_anywhere(buffer, pieces, starts)
     found: list[bytes] = []
-    for (first, end), start in zip(pairwise(edges), starts, strict=True):
-        found += _cut(buffer, start, end - first, int(sizes[order[first]]))
+    for first, end in pairwise(edges):
+        one = order[first]
+        found += _cut(buffer, int(starts[one]), end - first, int(sizes[one]))
     return order, found
 
 
 def _cut(buffer: npt.NDArray[np.uint8], start: int, count: int, size: int) -> list[bytes]:
-    messages: Any = np.ndarray((count,), np.dtype((np.void, size)), buffer, start, (size + _SPARE,))
+    messages: Any = np.ndarray((count,), np.dtype((np.void, size)), buffer, start, (size + SPARE,))
     return list(messages.tolist())
 
 

@@ -136,9 +136,15 @@ def occ_symbol(root: str, contract: int) -> str:
     return f"{root:<{LONGEST_ROOT}}{expiration:%y%m%d}{'P' if put else 'C'}{strike:08d}"
 
 
+def distinct_occ_keys(root: str, contracts: Packed) -> tuple[list[bytes], npt.NDArray[np.intp]]:
+    """The OCC symbols that occur, as bytes, each once; and for each row which of them it has."""
+    distinct, inverse = np.unique(contracts, return_inverse=True)
+    return [occ_symbol(root, contract).encode() for contract in distinct.tolist()], inverse.ravel()
+
+
 def occ_keys(root: str, contracts: Packed) -> list[bytes]:
     """The OCC symbol of each row as bytes; each distinct one is made once."""
-    distinct, inverse = np.unique(contracts, return_inverse=True)
-    names = np.empty(len(distinct), dtype=object)
-    names[:] = [occ_symbol(root, contract).encode() for contract in distinct.tolist()]
-    return list(names[inverse.ravel()].tolist())
+    symbols, index = distinct_occ_keys(root, contracts)
+    names = np.empty(len(symbols), dtype=object)
+    names[:] = symbols
+    return list(names[index].tolist())

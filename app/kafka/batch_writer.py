@@ -16,17 +16,19 @@ from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, ProducerFenced
+from faust.transport.drivers.aiokafka import credentials_to_aiokafka_auth
 
 from app.domain.receipt import BodyDigest
 from app.domain.rows import Rows
 from app.errors import Fenced, LogError
 from app.kafka.batches import Batch, Keys, batches
-from app.kafka.config import MAX_MESSAGE_BYTES, asyncio_login
+from app.kafka.config import MAX_MESSAGE_BYTES
 from app.kafka.counts import COMMIT_SECONDS, FENCES, TRANSACTIONS
+from app.kafka.faust_credentials import faust_credentials
 from app.kafka.loop import client_loop
 from app.kafka.writer import TRANSACTION_TIMEOUT, Mark
 from app.settings import Settings
@@ -41,6 +43,7 @@ _STALL = 2.0
 _TOPICS = 64
 #: Bytes of control records that go into one batch.
 _BATCH_BYTES = 1 << 18
+T = TypeVar("T")
 Record = tuple[str, bytes | None, bytes | None, int | None, list[tuple[str, bytes | None]] | None]
 
 
@@ -71,9 +74,6 @@ class _Built:
 
     def record_count(self) -> int:
         return self._batch.count
-
-    def size(self) -> int:
-        return len(self._batch.records)
 
     def closed(self) -> bool:
         return True
@@ -108,7 +108,8 @@ class BatchWriter:
     async def _start(self) -> None:
         self._turn = asyncio.Lock()
         self._producer = AIOKafkaProducer(
-            **asyncio_login(self._settings),
+            bootstrap_servers=self._settings.kafka_bootstrap_servers,
+            **credentials_to_aiokafka_auth(faust_credentials(self._settings)),
             client_id=self._settings.app_id,
             transactional_id=self.transactional_id,
             transaction_timeout_ms=TRANSACTION_TIMEOUT * 1000,
@@ -231,9 +232,12 @@ class BatchWriter:
             # What is not asked for by name is forgotten with the next metadata.
             self._producer.client.add_topic(topic)
             delivered = await self._producer.send_batch(built, topic, partition=0)
-        return int((await delivered).offset)
+        offset = int((await delivered).offset)
+        if offset < 0:
+            raise KafkaError("the broker does not know the offset any more")
+        return offset
 
-    async def _send_records(self, records: list[Record]) -> int:
+    async def _send_records(self, records: list[Record]) -> None:
         assert self._turn is not None
         async with self._turn:
             sent = [
@@ -243,7 +247,6 @@ class BatchWriter:
         for metadata in await asyncio.gather(*sent):
             place = (metadata.topic, metadata.partition)
             self._written[place] = max(self._written.get(place, 0), metadata.offset + 1)
-        return 0
 
     def _drop(self) -> None:
         """Forget what is to be sent; a batch that still waits for its turn must not get into the next transaction."""
@@ -261,10 +264,10 @@ class BatchWriter:
         if not oldest.future.done():
             self._delivered(oldest.future, f"write to {oldest.topic}", time.monotonic() + TRANSACTION_TIMEOUT)
 
-    def _delivered(self, future: Future[int], what: str, deadline: float) -> int:
+    def _delivered(self, future: Future[T], what: str, deadline: float) -> T:
         while True:
             try:
-                offset = future.result(_STALL)
+                found = future.result(_STALL)
             except TimeoutError:
                 # What is under way can be taken back by nobody: a transaction that is given up now needs a new writer.
                 self._finished = f"could not {what} in time"
@@ -275,9 +278,7 @@ class BatchWriter:
                 raise self._failure(what, error) from None
             else:
                 self._finished = None
-                if offset < 0:
-                    raise self._failure(what, KafkaError("the broker does not know the offset any more"))
-                return offset
+                return found
 
     def _call(self, what: str, work: Coroutine[Any, Any, Any], timeout: float = 30.0) -> None:
         future = asyncio.run_coroutine_threadsafe(work, self._loop)

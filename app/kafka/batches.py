@@ -17,9 +17,10 @@ import numpy as np
 import numpy.typing as npt
 from aiokafka.record.util import calc_crc32c
 
-from app.avro.flat import flat, row_sizes
+from app.avro.flat import flat
+from app.avro.layout import row_sizes
 from app.avro.words import Words, chosen, fields, packed, repeated, sized, varints
-from app.domain.contracts import occ_symbol
+from app.domain.contracts import distinct_occ_keys
 from app.domain.rows import Rows
 
 #: Rows of a batch, and bytes of its records at most: brokers take no batch of more than ``max.message.bytes``, which
@@ -55,17 +56,14 @@ class Batch:
 class Keys:
     """The keys of some rows: the same for all, or one of a few for each."""
 
-    @classmethod
-    def of(cls, rows: Rows, symbol: str) -> Keys:
-        """The ticker for stocks, the OCC symbol of each row for options."""
-        if rows.contracts is None:
-            return cls([symbol.encode()])
-        distinct, index = np.unique(rows.contracts, return_inverse=True)
-        return cls([occ_symbol(symbol, one).encode() for one in distinct.tolist()], index.ravel())
-
     def __init__(self, distinct: Sequence[bytes], index: npt.NDArray[np.intp] | None = None) -> None:
         self._bodies = [sized(key) for key in distinct]
         self._index = index
+
+    @classmethod
+    def of(cls, rows: Rows, symbol: str) -> Keys:
+        """The ticker for stocks, the OCC symbol of each row for options."""
+        return cls([symbol.encode()]) if rows.contracts is None else cls(*distinct_occ_keys(symbol, rows.contracts))
 
     def words(self, which: slice, count: int) -> list[Words]:
         if self._index is None:

@@ -45,21 +45,6 @@ def reader_login(settings: Settings) -> dict[str, Any]:
     return {n: v for n, v in client_config(settings).items() if n in names or n.startswith(("sasl.", "ssl."))}
 
 
-def asyncio_login(settings: Settings) -> dict[str, Any]:
-    """What an aiokafka client needs to reach the brokers. Raises ``SettingError`` for files that are no use."""
-    protocol = settings.kafka_security_protocol
-    login: dict[str, Any] = {"bootstrap_servers": settings.kafka_bootstrap_servers, "security_protocol": protocol}
-    if protocol.endswith("SSL"):
-        login["ssl_context"] = settings.kafka_tls.context()
-    if protocol.startswith("SASL"):
-        login |= {
-            "sasl_mechanism": settings.kafka_sasl_mechanism,
-            "sasl_plain_username": settings.kafka_sasl_username,
-            "sasl_plain_password": settings.kafka_sasl_password.get_secret_value(),
-        }
-    return login
-
-
 def _tls(settings: Settings) -> dict[str, str]:
     files = settings.kafka_tls
     config = {"ssl.endpoint.identification.algorithm": "https" if files.check_host else "none"}

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.avro.flat import LEAST, flat, row_sizes
+from app.avro.flat import LEAST, flat
+from app.avro.layout import row_sizes
 from app.avro.words import fields, packed, words
 from app.domain.schema import RECORDS, RecordType
 from tests.unit.avro.reference import by_fastavro, simple_rows, table, tables
