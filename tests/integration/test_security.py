@@ -169,6 +169,8 @@ def platform(secured: Secured, simulator: Simulator) -> Iterator[Platform]:
         theta_url=rest,
         theta_ws_url=stream,
         theta_tier="pro",
+        # The other roles log in by librdkafka.
+        history_writer="batches",
         state_dir=secured.folder / "platform",
         **secured.settings,
         **web_ports(),
