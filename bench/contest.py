@@ -16,6 +16,7 @@ from bench import other_environment
 from bench.contestants import c_limit, jvm
 from bench.contestants.job import Job, Lot
 from bench.figures import Result
+from bench.record_path import write_records
 from bench.same_bodies import digest, rows_of
 from bench.services import Services
 from bench.workload import PATH, TICKERS, Workload
@@ -123,35 +124,31 @@ class Contest:
         return self._path(replace(self._services, settings=settings), f"batches{number}", number)
 
     def _path(self, services: Services, backtest_id: str, number: int) -> Result:
-        run = str(number + self._sizes.warm_ups)
-        return services.run("bench.platform_path", self._sizes.ours.as_json(), backtest_id, run)
+        run, ours = number + self._sizes.warm_ups, self._sizes.ours
+        file = services.folder / f"{backtest_id}.json"
+        write_records(file, ours.first_session.series(f"{backtest_id}-first", run), ours.series(backtest_id, run))
+        return services.run("bench.record_path", str(file))
 
     def loop(self, name: str, interpreter: Path, number: int) -> Result:
         """One of those that write row by row. Raises ``SystemExit`` when it did not write what it says."""
         topics, first = self._topics_of(name, number), f"{name}-first-{number}"
         self._create(first, *topics)
         share = self._sizes.shares[name]
-        if name == "naive":
-            found = self._services.run(LOOPS[name], share.workload.as_json(), first, *topics)
-        else:
-            slow = name in _SLOW
-            job = Job(
-                url=self._settings.theta_url,
-                path=PATH,
-                kafka=self._settings.kafka_bootstrap_servers,
-                registry=self._settings.schema_registry_url,
-                schema=RECORD.avro(),
-                frame=self._frame.hex(),
-                first=share.first(first, _SLOW_FIRST if slow else None),
-                lots=share.lots(topics),
-            )
-            file = self._services.folder / f"{name}-{number}.json"
-            job.write(file)
-            found = orjson.loads(
-                self._services.run_to_end(
-                    [str(interpreter), "-m", LOOPS[name], str(file)], f"{name}-{number}", other_environment.clean()
-                )
-            )
+        slow = name in _SLOW
+        job = Job(
+            url=self._settings.theta_url,
+            path=PATH,
+            kafka=self._settings.kafka_bootstrap_servers,
+            registry=self._settings.schema_registry_url,
+            schema=RECORD.avro(),
+            frame=self._frame.hex(),
+            first=share.first(first, _SLOW_FIRST if slow else None),
+            lots=share.lots(topics),
+        )
+        file = self._services.folder / f"{name}-{number}.json"
+        job.write(file)
+        command = [str(interpreter), "-m", LOOPS[name], str(file)]
+        found: Result = orjson.loads(self._services.run_to_end(command, f"{name}-{number}", other_environment.clean()))
         if sum(rows_of(self._settings, topics)) != found["rows"]:
             raise SystemExit(f"{name} says that it wrote {found['rows']} rows, which are not on its topics")
         return found

@@ -6,7 +6,6 @@ import contextlib
 import datetime as dt
 import socket
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,13 +18,14 @@ import psutil  # type: ignore[import-untyped]
 from app.domain import sessions
 from app.errors import LocalServiceError
 from app.local.platform import ENDPOINTS, LocalPlatform
+from bench.ports import web_ports
 from bench.services import Services, bench_services
+from bench.waiting import completed
 from bench.workload import START
 
 BACKTEST = "bench"
 #: Rows of a session that are not empty, about.
 _ROWS_A_SESSION = 22_000
-_LONGEST = 300.0
 
 
 @dataclass(frozen=True)
@@ -74,9 +74,8 @@ def finished(rows: int, say: Callable[[str], None]) -> Iterator[Finished]:
     """Broker, registry, simulator and the roles as ``local`` starts them, with a complete series of about ``rows``
     rows. All of it is a process each."""
     with bench_services(say) as services:
-        ports = {f"{name}web_port": free_port() for name in ("", "history_", "live_")}
         folder = services.folder / "platform"
-        settings = services.settings.model_copy(update={**ports, "state_dir": folder, "theta_tier": "pro"})
+        settings = services.settings.model_copy(update={**web_ports(), "state_dir": folder, "theta_tier": "pro"})
         with LocalPlatform(settings) as platform:
             pids = orjson.loads((folder / ENDPOINTS).read_bytes())["pids"]
             with httpx.Client(base_url=platform.endpoints.web, timeout=60, trust_env=False) as http:
@@ -93,21 +92,5 @@ def _written(http: httpx.Client, rows: int) -> tuple[dict[str, Any], dict[str, A
     body = {"backtest_id": BACKTEST, "ticker": "AAPL", "interval": "1s"}
     body |= {"start": START.isoformat(), "end": days[needed - 1].date.isoformat()}
     http.post("/historical/stock", json=body).raise_for_status()
-    deadline = time.monotonic() + _LONGEST
-    while time.monotonic() < deadline:
-        answer = http.get(f"/backtests/{BACKTEST}")
-        # Accepted is not decided: for a moment there may be no such backtest yet.
-        if answer.status_code != 404:
-            found = answer.raise_for_status().json()
-            if found["state"] == "complete":
-                return found["series"][0], found["receipts"][0]
-            if found["state"] in ("failed", "partial", "cancelled"):
-                raise LocalServiceError(f"the series could not be written: {found['series']}")
-        time.sleep(0.1)
-    raise LocalServiceError(f"the series is not complete after {_LONGEST:.0f} s")
-
-
-def free_port() -> int:
-    """A port that was free a moment ago."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
+    found = completed(http, BACKTEST)
+    return found["series"][0], found["receipts"][0]

@@ -25,7 +25,7 @@ from app.history.writing import Writing
 from app.kafka.topics import Topics
 from bench.platform_path import Platform, measure, platform
 from bench.spans import Spans, seconds, seconds_without
-from bench.workload import PATH
+from bench.workload import PATH, record_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,17 +58,15 @@ class ManySeries:
         days = self.days
         parts = [days[at : at + self.per_series] for at in range(0, len(days), self.per_series)]
         return [
-            SeriesRecord(
-                topic=SeriesName("stock", ticker, "ohlcv", self.interval, f"{backtest_id}-{number}").topic,
-                run=run,
-                attempt=run,
-                order=number * len(self.tickers) + order,
-                start=part[0],
-                end=part[-1],
+            record_of(
+                SeriesName("stock", ticker, "ohlcv", self.interval, f"{backtest_id}-{number}"),
+                run,
+                number * len(self.tickers) + order,
+                part[0],
+                part[-1],
                 empty_bars=self.empty_bars,
                 start_time=sessions.OPEN,
                 end_time=self.end_time,
-                retain_days=None,
             )
             for number, part in enumerate(parts)
             for order, ticker in enumerate(self.tickers)

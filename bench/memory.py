@@ -20,13 +20,13 @@ import psutil  # type: ignore[import-untyped]
 from app.errors import LocalServiceError
 from app.local.platform import ENDPOINTS, LocalPlatform
 from app.settings import load
+from bench.waiting import FINAL, told
 from bench.workload import Workload
 
 TICKERS = ("AAPL", "AMD", "AMZN", "MSFT", "NVDA", "QQQ", "SPY", "TSLA")
 #: What is left of the provider's rows when bars without trades are dropped, for these tickers; a little less.
 _TRADED = 0.9
 _SAMPLE = 0.05
-_FINAL = ("complete", "partial", "failed", "cancelled")
 
 
 class Samples:
@@ -61,12 +61,10 @@ def watch(process: psutil.Process, http: httpx.Client, backtest_id: str) -> tupl
     while True:
         now = time.monotonic()
         if now - asked >= 4 * _SAMPLE:
-            asked, answer = now, http.get(f"/backtests/{backtest_id}")
-            # Accepted is not decided: for a moment after the 202 there may be no such backtest yet.
-            if answer.status_code != 404:
-                found: dict[str, Any] = answer.raise_for_status().json()
+            asked, found = now, told(http, backtest_id)
+            if found is not None:
                 rows = int(found["progress"]["rows"])
-                if found["state"] in _FINAL:
+                if found["state"] in FINAL:
                     return samples, found
         samples.add(rows, process.memory_info().rss)
         time.sleep(_SAMPLE)

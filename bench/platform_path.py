@@ -1,4 +1,4 @@
-"""A contestant, in a process of its own: the platform's history path as the history role puts it together.
+"""The platform's history path as the history role puts it together, in one process.
 
 Index, Fetcher, Runner, PartitionOwner and the writer (``HISTORY_WRITER``) are those of production; series records are
 written to ``series``, and the clock runs from there until the last receipt can be read committed. So topic creation,
@@ -7,14 +7,12 @@ the take-over of the transactional id, checkpoints and receipts are all in the f
 
 from __future__ import annotations
 
-import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-import orjson
 import psutil  # type: ignore[import-untyped]
 
 from app.avro.encode import frame
@@ -34,7 +32,7 @@ from app.main import preflight
 from app.providers import provider_of
 from app.settings import load
 from app.worker import _keep_memory_flat
-from bench.workload import Workload
+from bench.watch import cpu_of
 
 _LONGEST = 900.0
 
@@ -106,12 +104,12 @@ def measure(running: Platform, records: list[SeriesRecord], others: Mapping[str,
     ``others``: further processes by name; ``others`` tells the seconds of processor time of each meanwhile.
     """
     watched = {name: psutil.Process(pid) for name, pid in (others or {}).items()}
-    before = {name: _cpu(process) for name, process in watched.items()}
+    before = {name: cpu_of(process) for name, process in watched.items()}
     committed = TRANSACTIONS.read()["committed",]
     cpu, wall = time.process_time(), time.perf_counter()
     running.run(records)
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-    meanwhile = {name: _cpu(process) - before[name] for name, process in watched.items()}
+    meanwhile = {name: cpu_of(process) - before[name] for name, process in watched.items()}
     # One was the decider's.
     transactions = int(TRANSACTIONS.read()["committed",] - committed) - 1
     receipts = running.index.receipts({record.topic: record.run for record in records})
@@ -119,22 +117,3 @@ def measure(running: Platform, records: list[SeriesRecord], others: Mapping[str,
     rows = sum(rows for rows, _ in found)
     told = {"rows": rows, "seconds": wall, "cpu": cpu, "transactions": transactions}
     return {**told, "receipts": found, "others": meanwhile}
-
-
-def _cpu(process: psutil.Process) -> float:
-    """Seconds of processor time of a process so far."""
-    times = process.cpu_times()
-    return float(times.user + times.system)
-
-
-def main() -> None:
-    """Arguments: the workload as JSON, the backtest id, the run."""
-    workload, backtest_id, run = Workload.from_json(sys.argv[1]), sys.argv[2], int(sys.argv[3])
-    with platform() as running:
-        running.run(workload.first_session.series(f"{backtest_id}-first", run))
-        found = measure(running, workload.series(backtest_id, run))
-    print(orjson.dumps(found).decode())
-
-
-if __name__ == "__main__":
-    main()

@@ -16,6 +16,7 @@ from app.domain.series import SeriesName
 from bench.profile_history import rounds_of
 from bench.services import bench_services
 from bench.stages import show
+from bench.workload import record_of
 
 ROUNDS = 3
 _START, _END = dt.date(2024, 3, 4), dt.date(2024, 3, 5)
@@ -25,21 +26,8 @@ _CONTRACTS = Contracts(max_dte=9, strike_range=20)
 
 def series(number: int) -> list[SeriesRecord]:
     """The record that the coordinator would write."""
-    return [
-        SeriesRecord(
-            topic=SeriesName("option", "SPXW", "quote", "1m", f"profile-{number}").topic,
-            run=number,
-            attempt=number,
-            order=0,
-            start=_START,
-            end=_END,
-            empty_bars="drop",
-            start_time=None,
-            end_time=None,
-            retain_days=None,
-            contracts=_CONTRACTS,
-        )
-    ]
+    name = SeriesName("option", "SPXW", "quote", "1m", f"profile-{number}")
+    return [record_of(name, number, 0, _START, _END, contracts=_CONTRACTS)]
 
 
 def profile(say: Callable[[str], None]) -> None:

@@ -32,12 +32,14 @@ from app.settings import load
 from app.web.sending import Sending
 from app.worker import run_role
 from bench import read_reader
-from bench.finished import BACKTEST, Finished, finished, free_port
+from bench.finished import BACKTEST, Finished, finished
+from bench.ports import free_port
 from bench.read_endpoint import read as read_endpoint
 from bench.read_frame import Asked
-from bench.running import until_ready
+from bench.running import ended
 from bench.services import ROOT
 from bench.stages import Stages, show
+from bench.waiting import until_ready
 
 ROWS = 1_000_000
 #: How often the coordinator writes down what its stages took, in seconds.
@@ -106,7 +108,7 @@ def _coordinator(run: Finished) -> Iterator[tuple[str, Path]]:
     child = Child.start(command, log=log, environment=environment_of(settings), folder=ROOT)
     try:
         url = web_url(settings.web_host, settings.web_port)
-        until_ready(child, [url], log)
+        until_ready([url], ended(child, log))
         yield url, told
     finally:
         child.stop(15)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,11 +17,11 @@ from app.errors import LocalServiceError
 from app.local import simulated
 from app.local.children import Child
 from app.local.platform import ENDPOINTS
-from app.local.probe import http_status
 from app.local.roles import environment_of, web_url
 from app.settings import ROLES, Settings, load
-from bench.finished import free_port
+from bench.ports import free_port, web_ports
 from bench.services import ROOT
+from bench.waiting import until_ready
 
 _LONGEST, _LOOK_EVERY = 180.0, 0.02
 #: What the whole platform is called beside its parts.
@@ -61,7 +61,7 @@ class Local:
         child = Child.start(command, log=folder / "worker.log", environment=environment_of(settings), folder=ROOT)
         try:
             urls = [web_url(settings.web_host, settings.history_web_port)]
-            until_ready(child, urls, folder / "worker.log")
+            until_ready(urls, ended(child, folder / "worker.log"))
             yield time.perf_counter() - begun
         finally:
             child.stop(15)
@@ -70,15 +70,14 @@ class Local:
 @contextmanager
 def local(folder: Path) -> Iterator[Local]:
     """Within, ``local`` runs on a state folder; the jars have to be there (or the download is in its seconds)."""
-    ports = {f"{name}web_port": free_port() for name in ("", "history_", "live_")}
-    settings = load(state_dir=folder / "state", **ports)
+    settings = load(state_dir=folder / "state", **web_ports())
     log = folder / "local.log"
     urls = [web_url(settings.web_host, settings.web_port_of(role)) for role in ROLES]
     begun = time.perf_counter()
     command = [sys.executable, "-m", "app", "local"]
     child = Child.start(command, log=log, environment=environment_of(settings), folder=ROOT)
     try:
-        until_ready(child, urls, log)
+        until_ready(urls, ended(child, log))
         seconds = time.perf_counter() - begun
         yield Local(settings, _endpoints(settings.state_dir), child, seconds)
     finally:
@@ -98,11 +97,6 @@ def _endpoints(state_dir: Path) -> dict[str, Any]:
     raise LocalServiceError("local does not say where its services are")
 
 
-def until_ready(child: Child, urls: Sequence[str], log: Path) -> None:
-    deadline = time.monotonic() + _LONGEST
-    left = list(urls)
-    while left:
-        if child.exit_code() is not None or time.monotonic() > deadline:
-            raise LocalServiceError(f"it did not get ready: {log.read_text('utf-8', 'replace')[-2000:]}")
-        left = [url for url in left if http_status(f"{url}/health/ready") != 200]
-        time.sleep(_LOOK_EVERY)
+def ended(child: Child, log: Path) -> Callable[[], str | None]:
+    """Tells what a child that is no more has logged last."""
+    return lambda: log.read_text("utf-8", "replace")[-2000:] if child.exit_code() is not None else None

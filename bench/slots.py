@@ -9,13 +9,12 @@ were refused because it was full.
 from __future__ import annotations
 
 import argparse
-import socket
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,15 +23,15 @@ import orjson
 
 from app.errors import LocalServiceError
 from app.local.platform import LocalPlatform
-from app.local.roles import environment_of
-from app.settings import Settings, load
+from app.settings import load
+from bench.history_workers import workers as further_workers
 from bench.machine import machine
 from bench.services import exit_on_signals
+from bench.waiting import completed
 
 TICKERS = ("AAPL", "AMD", "AMZN", "BA", "BAC", "CSCO", "GE", "IBM", "KO", "MSFT", "NVDA", "T")
 START, END, SESSIONS = "2024-03-04", "2024-04-01", 20
 GOAL = 0.95
-_FINAL = ("complete", "partial", "failed", "cancelled")
 
 
 @contextmanager
@@ -53,47 +52,10 @@ def simulator(folder: Path, tier: str, latency: int) -> Iterator[str]:
         process.wait(10)
 
 
-@contextmanager
-def further_workers(settings: Settings, count: int, folder: Path) -> Iterator[None]:
-    """More history workers beside the platform's own."""
-    with ExitStack() as stack:
-        for number in range(count):
-            with socket_free() as port:
-                environment = environment_of(settings) | {"HISTORY_WEB_PORT": str(port)}
-            log = stack.enter_context((folder / f"worker-{number}.log").open("wb"))
-            process = subprocess.Popen(
-                [sys.executable, "-m", "app", "worker", "--role", "history"], env=environment, stdout=log, stderr=log
-            )
-            stack.callback(process.wait, 15)
-            stack.callback(process.terminate)
-            _until_ready(port)
-        yield
-
-
-@contextmanager
-def socket_free() -> Iterator[int]:
-    """A port that was free a moment ago."""
-
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        yield int(server.getsockname()[1])
-
-
-def _until_ready(port: int) -> None:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        try:
-            if httpx.get(f"http://127.0.0.1:{port}/health/ready", trust_env=False, timeout=5).status_code == 200:
-                return
-        except httpx.HTTPError:
-            pass
-        time.sleep(0.2)
-    raise LocalServiceError("a further worker did not get ready")
-
-
 def measure(platform: LocalPlatform, backtest_id: str, tickers: tuple[str, ...]) -> dict[str, Any]:
     """Run one backtest; what the simulator saw of it."""
     settings = platform.settings
-    with httpx.Client(timeout=60, trust_env=False) as http:
+    with httpx.Client(base_url=platform.endpoints.web, timeout=60, trust_env=False) as http:
         http.post(f"{settings.theta_url}/sim/reset").raise_for_status()
         body = {
             "backtest_id": backtest_id,
@@ -103,17 +65,12 @@ def measure(platform: LocalPlatform, backtest_id: str, tickers: tuple[str, ...])
             "schema": "ohlcv",
             "interval": "1s",
         }
-        http.post(f"{platform.endpoints.web}/historical/stock", json=body).raise_for_status()
-        while True:
-            answer = http.get(f"{platform.endpoints.web}/backtests/{backtest_id}")
-            if answer.status_code == 200 and answer.json()["state"] in _FINAL:
-                break
-            time.sleep(0.1)
+        http.post("/historical/stock", json=body).raise_for_status()
+        completed(http, backtest_id)
         seen: dict[str, Any] = http.get(f"{settings.theta_url}/sim/stats").json()
     history = [entry for entry in seen["recent"] if "/history/" in entry["path"]]
     span = max(entry["ended"] for entry in history) - min(entry["began"] for entry in history)
     return {
-        "state": answer.json()["state"],
         "requests": len(history),
         "busy": seen["busy_slot_seconds"] / (seen["slots"] * span),
         "seconds": span,
@@ -138,14 +95,14 @@ def main() -> None:
             # The simulator makes a day when it is asked for first, which would count as a busy slot.
             measure(platform, "warm", TICKERS)
             for workers in options.workers:
-                with further_workers(platform.settings, workers - 1, folder):
+                with further_workers(platform.settings, folder / f"by-{workers}", "history", workers - 1):
                     time.sleep(5 if workers > 1 else 0)  # the group settles
                     found = measure(platform, f"by-{workers}", TICKERS)
                 met = "met" if found["busy"] >= GOAL and not found["refused"] else "missed"
                 print(
                     f"{workers} worker{'s' if workers > 1 else ''}: {found['requests']} requests in "
                     f"{found['seconds']:.1f} s, slots busy {found['busy']:.1%} (goal {GOAL:.0%}), at most "
-                    f"{found['most_queued']} queued, {found['refused']} refused with 429, {found['state']}: {met}",
+                    f"{found['most_queued']} queued, {found['refused']} refused with 429: {met}",
                     flush=True,
                 )
 

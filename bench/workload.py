@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import httpx
 import orjson
@@ -17,6 +18,13 @@ TICKERS = ("AAPL", "MSFT", "NVDA", "SPY")
 START = dt.date(2024, 3, 4)
 ROWS_PER_REQUEST = 23_401
 PATH = "/v3/stock/history/ohlc"
+
+
+def record_of(name: SeriesName, run: int, order: int, start: dt.date, end: dt.date, **other: Any) -> SeriesRecord:
+    """The record that the coordinator would write for a series of whole sessions without their empty bars, unless
+    ``other`` says otherwise."""
+    whole: dict[str, Any] = {"empty_bars": "drop", "start_time": None, "end_time": None, "retain_days": None}
+    return SeriesRecord(name.topic, run=run, attempt=run, order=order, start=start, end=end, **(whole | other))
 
 
 @dataclass(frozen=True)
@@ -59,18 +67,7 @@ class Workload:
     def series(self, backtest_id: str, run: int) -> list[SeriesRecord]:
         """The records that the coordinator would write for a backtest of this."""
         return [
-            SeriesRecord(
-                topic=SeriesName("stock", ticker, "ohlcv", "1s", backtest_id).topic,
-                run=run,
-                attempt=run,
-                order=order,
-                start=self.start,
-                end=self.end,
-                empty_bars="drop",
-                start_time=None,
-                end_time=None,
-                retain_days=None,
-            )
+            record_of(SeriesName("stock", ticker, "ohlcv", "1s", backtest_id), run, order, self.start, self.end)
             for order, ticker in enumerate(self.tickers)
         ]
 

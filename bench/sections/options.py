@@ -19,7 +19,7 @@ from bench.chains import rising
 from bench.figures import Contestant, Figure, Result, Section, at_least, ratio, take_turns
 from bench.record_path import write_records
 from bench.services import Services, bench_services
-from bench.workload import START, Workload
+from bench.workload import START, Workload, record_of
 
 ROOT = "SPXW"
 #: All quote in every session that is asked for.
@@ -56,17 +56,12 @@ class Chain:
         days = [one.date for one in sessions.sessions(START, EXPIRATIONS[0])][: SERIES * self.sessions]
         parts = [days[at : at + self.sessions] for at in range(0, len(days), self.sessions)]
         return [
-            SeriesRecord(
-                topic=SeriesName("option", ROOT, self.schema, self.interval, f"{backtest_id}-{number}").topic,
-                run=run,
-                attempt=run,
-                order=number,
-                start=part[0],
-                end=part[-1],
-                empty_bars="drop",
-                start_time=None,
-                end_time=None,
-                retain_days=None,
+            record_of(
+                SeriesName("option", ROOT, self.schema, self.interval, f"{backtest_id}-{number}"),
+                run,
+                number,
+                part[0],
+                part[-1],
                 contracts=Contracts(expirations=EXPIRATIONS, strike_range=STRIKE_RANGE),
             )
             for number, part in enumerate(parts)

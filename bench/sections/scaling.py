@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 from app.domain import sessions
+from app.settings import Role
 from bench.figures import Contestant, Figure, Section, ratio, take_turns
 from bench.history_workers import Workers, backtest, workers
 from bench.machine import cores
@@ -30,7 +32,7 @@ PROCESSES = ("history", "coordinator", "broker", "simulator")
 
 def measure(quick: bool, say: Callable[[str], None]) -> Section:
     rounds, sessions_each = (1, 1) if quick else (3, 10)
-    with bench_services(say) as services, workers(services, "coordinator", 1, "all") as coordinator:
+    with bench_services(say) as services, _workers(services, "coordinator", 1, "all") as coordinator:
         # The first run has the simulator make the rows, and warms the broker's compiler.
         _run(services, coordinator, 1, "warm", sessions_each)
         found = take_turns(
@@ -62,7 +64,7 @@ def _run(services: Services, coordinator: Workers, many: int, key: str, count: i
     """One backtest by so many workers, started for it."""
     pids = services.pids()
     first, last = START, sessions.sessions(START, START.replace(month=12))[count - 1].date
-    with workers(services, "history", many, f"{many}-{key}") as history:
+    with _workers(services, "history", many, f"{many}-{key}") as history:
         watched = {
             "history": history.pids,
             "coordinator": coordinator.pids,
@@ -70,9 +72,13 @@ def _run(services: Services, coordinator: Workers, many: int, key: str, count: i
             "simulator": [pids["simulator"]],
         }
         body = {"tickers": list(TICKERS), "start": f"{first}", "schema": "ohlcv", "interval": "1s"}
-        backtest(coordinator.url, body | {"backtest_id": f"first-{many}-{key}", "end": f"{first}"}, watched)
-        found = backtest(coordinator.url, body | {"backtest_id": f"run-{many}-{key}", "end": f"{last}"}, watched)
+        backtest(coordinator.urls[0], body | {"backtest_id": f"first-{many}-{key}", "end": f"{first}"}, watched)
+        found = backtest(coordinator.urls[0], body | {"backtest_id": f"run-{many}-{key}", "end": f"{last}"}, watched)
     return found | {"cpu": found["cpu_by"]["history"]}
+
+
+def _workers(services: Services, role: Role, count: int, key: str) -> AbstractContextManager[Workers]:
+    return workers(services.settings, services.folder / f"{role}-{key}", role, count)
 
 
 def _each(contestant: Contestant, process: str) -> Figure:
