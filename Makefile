@@ -49,7 +49,7 @@ bench: $(READY)  ## everything that is measured, by turns with what else there i
 	$(BIN)/python -m bench $(if $(ONLY),--only $(ONLY))
 	$(BIN)/python -m bench.page
 
-bench-quick: $(READY)  ## history and read, few rows and rounds, under two minutes
+bench-quick: $(READY)  ## history and read, few rows and one round, about two minutes
 	$(BIN)/python -m bench --quick
 
 lock:  ## pin all dependencies anew, with hashes and without an index (needs uv)

@@ -26,7 +26,7 @@ LATEST = Path(__file__).parent / "results" / "latest.json"
 PAGE = ROOT / "docs" / "performance.md"
 #: In the order in which they are run and told.
 SECTIONS = ("history", "read", "series", "options", "live", "idle", "scaling", "memory")
-#: Those of ``--quick``: under two minutes in all.
+#: Those of ``--quick``: about two minutes in all.
 QUICK = ("history", "read")
 HEAD = """# Performance
 
@@ -102,7 +102,7 @@ def _say(text: str) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help=f"under two minutes: {' and '.join(QUICK)}, few rounds")
+    parser.add_argument("--quick", action="store_true", help=f"about two minutes: {' and '.join(QUICK)}, one round")
     parser.add_argument("--only", metavar="SECTIONS", help=f"some of {', '.join(SECTIONS)}, separated by commas")
     parser.add_argument("--results", type=Path, help=f"the file (default: {LATEST.relative_to(ROOT)}; quick.json)")
     options = parser.parse_args()

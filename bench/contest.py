@@ -75,7 +75,7 @@ class Sizes:
         if quick:
             loops, client = Share(Workload.of_rows(1)), Share(Workload.of_rows(1, TICKERS[:2]))
             faust = Share(Workload.of_rows(1, TICKERS[:1]), until="10:15:00")
-            rounds, warm_ups, rows, jvm_warm_up = 2, 2, 520_000, 300_000
+            rounds, warm_ups, rows, jvm_warm_up = 1, 1, 520_000, 300_000
         else:
             loops, client = Share(Workload.of_rows(460_000)), Share(Workload.of_rows(140_000, TICKERS[:2]))
             faust = Share(Workload.of_rows(1, TICKERS[:1]))

@@ -47,7 +47,7 @@ class _Sizes:
 
 
 _FULL = _Sizes(2_000_000, 200_000, 400_000, 3, 2)
-_QUICK = _Sizes(300_000, 50_000, 100_000, 2, 1)
+_QUICK = _Sizes(300_000, 30_000, 60_000, 1, 1)
 
 
 def measure(quick: bool, say: Callable[[str], None]) -> Section:
