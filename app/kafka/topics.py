@@ -12,6 +12,7 @@ from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, Resourc
 
 from app.errors import LogError
 from app.kafka.config import MAX_MESSAGE_BYTES, MAX_REQUEST_BYTES, client_config
+from app.kafka.together import Together
 from app.settings import Settings
 
 REQUESTS = "requests"
@@ -32,6 +33,8 @@ _FOREVER = {"retention.ms": "-1", "retention.bytes": "-1"}
 _DAY_MS = 86_400_000
 #: Topics per request to the brokers.
 _BATCH = 500
+#: Seconds that the brokers have to make topics, and again to show them.
+_PATIENCE = 30.0
 #: Settings that make topics cheaper and that rows do not hang on: brokers that refuse them are asked without.
 OPTIONAL_SETTINGS = ("segment.index.bytes", "segment.ms")
 #: What no second try changes: an access list, a cluster or a policy that forbids it.
@@ -129,6 +132,7 @@ class Topics:
         self._replicas = settings.replication_factor
         #: Whether these brokers are asked for nothing but what rows hang on.
         self._plain = False
+        self._together = Together(self._create)
 
     def ensure_control(self, specs: Iterable[TopicSpec]) -> dict[str, int]:
         """Make what is missing; the partition counts as they are, without a topic that the brokers refuse and that can
@@ -154,23 +158,31 @@ class Topics:
             )
         return counts
 
-    def create(self, specs: Iterable[TopicSpec], timeout: float = 30.0) -> dict[str, str]:
+    def create(self, specs: Iterable[TopicSpec]) -> dict[str, str]:
         """Make the topics that are not there and wait until the metadata shows them.
 
-        The ones that the brokers refuse, with their reason. Raises ``LogError`` when the brokers do not answer.
+        The ones that the brokers refuse, with their reason. Raises ``LogError`` when the brokers do not answer. Threads
+        that ask at the same time are served by one request (``app.kafka.together``).
         """
-        wanted = {spec.name: spec for spec in specs}
+        answers = self._together({spec.name: spec for spec in specs})
+        for answer in answers.values():
+            if isinstance(answer, LogError):
+                raise LogError(str(answer))
+        return {name: str(why) for name, why in answers.items()}
+
+    def _create(self, wanted: Mapping[str, TopicSpec]) -> dict[str, str | LogError]:
+        """Make what is not there of these; those that failed, with why."""
         there = self.existing(wanted)
         missing = [spec for name, spec in wanted.items() if name not in there]
-        refused: dict[str, str] = {}
+        failed: dict[str, str | LogError] = {}
         for begin in range(0, len(missing), _BATCH):
-            refused |= self._make(missing[begin : begin + _BATCH], timeout)
-        made = set(wanted) - set(refused)
-        self._await(lambda: self.existing(made) >= made, timeout, f"topics {sorted(made)[:3]} to appear")
-        return refused
+            failed |= self._make(missing[begin : begin + _BATCH])
+        made = set(wanted) - set(failed)
+        self._await(lambda: self.existing(made) >= made, _PATIENCE, f"topics {sorted(made)[:3]} to appear")
+        return failed
 
-    def _make(self, specs: Sequence[TopicSpec], timeout: float) -> dict[str, str]:
-        """Make one batch; the ones that the brokers refuse, with their reason."""
+    def _make(self, specs: Sequence[TopicSpec]) -> dict[str, str | LogError]:
+        """Make one batch; the ones that the brokers refuse, with their reason, and those that could not be made now."""
         # Another thread may learn meanwhile what these brokers do not take.
         plain = self._plain
         new = [
@@ -182,27 +194,27 @@ class Topics:
             )
             for spec in specs
         ]
-        refused: dict[str, str] = {}
+        failed: dict[str, str | LogError] = {}
         by_settings: set[str] = set()
         for name, future in self._admin.create_topics(new).items():
             try:
-                future.result(timeout)
+                future.result(_PATIENCE)
             except KafkaException as error:
                 code = error.args[0].code()
                 if code in _WRONG:
-                    refused[name] = error.args[0].str()
+                    failed[name] = error.args[0].str()
                     if code in _WRONG_SETTINGS:
                         by_settings.add(name)
                 elif code != KafkaError.TOPIC_ALREADY_EXISTS:
-                    raise LogError(f"topic {name} could not be made: {error.args[0].str()}") from None
+                    failed[name] = LogError(f"topic {name} could not be made: {error.args[0].str()}")
         optional = set(OPTIONAL_SETTINGS)
         again = [spec for spec in specs if spec.name in by_settings and not plain and optional & spec.config.keys()]
         if not again:
-            return refused
-        logger.warning("the brokers refuse a setting of %s (%s): asking without", again[0].name, refused[again[0].name])
+            return failed
+        logger.warning("the brokers refuse a setting of %s (%s): asking without", again[0].name, failed[again[0].name])
         self._plain = True
         asked = {spec.name for spec in again}
-        return {name: why for name, why in refused.items() if name not in asked} | self._make(again, timeout)
+        return {name: why for name, why in failed.items() if name not in asked} | self._make(again)
 
     def delete(self, names: Iterable[str], timeout: float = 30.0) -> dict[str, str]:
         """Delete topics and wait until they have left the metadata; one that is not there is fine.
