@@ -17,7 +17,7 @@ from app.memory import collect_seldom
 from app.settings import Role, Settings
 
 #: <malloc.h>
-_M_ARENA_MAX, _M_MMAP_THRESHOLD = -8, -3
+_M_ARENA_MAX, _M_MMAP_THRESHOLD, _M_TRIM_THRESHOLD = -8, -3, -1
 
 
 def run_role(settings: Settings, role: Role) -> NoReturn:
@@ -84,7 +84,9 @@ def _keep_memory_flat() -> None:
     """Tell the allocators that a dozen threads take turns at short-lived buffers of megabytes.
 
     glibc gives each thread an arena of its own and Arrow's default pool keeps what it was given; together they hold
-    a multiple of what is in use. Elsewhere than on glibc this does nothing.
+    a multiple of what is in use. Without a threshold glibc would give the end of its heap back and ask for it again
+    with every array, which costs a sixth of the history role's processor time in page faults. Elsewhere than on glibc
+    this does nothing.
     """
     import pyarrow as pa
 
@@ -92,3 +94,4 @@ def _keep_memory_flat() -> None:
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 2)
         ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, 1 << 20)
+        ctypes.CDLL(None).mallopt(_M_TRIM_THRESHOLD, 16 << 20)

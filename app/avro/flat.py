@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import takewhile
 from typing import Any
 
 import numpy as np
@@ -17,23 +18,29 @@ LEAST = 8
 def flat(pieces: list[Words]) -> tuple[memoryview, npt.NDArray[np.int64] | int]:
     """The pieces of all rows, side by side; and the bytes of each row (one number: of every row).
 
-    Every row takes ``LEAST`` bytes or more. Each piece is stored as a word of eight bytes, whose surplus the next
-    piece overwrites. The surplus of a row's last piece lies on the first bytes of the row behind it; so these are
-    stored once more at the end, as whole words.
+    Every row takes ``LEAST`` bytes or more. A piece whose width varies is stored as a word of eight bytes, whose
+    surplus the pieces after it overwrite. Where too few bytes are left of the row, it lies on the first bytes of the
+    row behind it; then these are stored once more at the end, as whole words.
     """
     count = len(pieces[0].values)
     sizes = row_sizes(pieces)
-    heads = Words(_heads(pieces), LEAST)
     if isinstance(sizes, int):
         buffer = np.empty(count * sizes + SPARE, dtype=np.uint8)
         store_evenly(buffer, pieces, sizes)
-        store_evenly(buffer, [heads], sizes)
+        store_evenly(buffer, [Words(_heads(pieces), LEAST)], sizes)
     else:
         ends = np.cumsum(sizes)
         buffer = np.empty(int(ends[-1]) + SPARE, dtype=np.uint8)
         store_anywhere(buffer, pieces, ends - sizes)
-        store_anywhere(buffer, [heads], ends - sizes)
+        if _behind_varying(pieces) < LEAST:
+            store_anywhere(buffer, [Words(_heads(pieces), LEAST)], ends - sizes)
     return buffer.data[:-SPARE], sizes
+
+
+def _behind_varying(pieces: list[Words]) -> int:
+    """Bytes of a row behind its last piece whose width varies."""
+    tail = takewhile(lambda piece: isinstance(piece.widths, int), reversed(pieces))
+    return sum(piece.most for piece in tail)
 
 
 def _heads(pieces: list[Words]) -> Word:

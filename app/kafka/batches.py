@@ -98,20 +98,19 @@ def batches(
 
 def _batch(rows: Rows, frame: bytes, keys: list[Words]) -> tuple[Batch, Bodies]:
     count, stamps = len(rows), rows.timestamps // 1000
-    body = fields(rows)
-    bodies = Bodies(*flat(packed(body)))
-    framed = bodies.sizes + len(frame)
-    record = [
+    body = packed(fields(rows))
+    bodies = Bodies(*flat(body))
+    head = [
         *repeated(_ONE_ZERO, count),
         *varints(stamps - stamps[0]),
         *_distances(count),
         *keys,
-        *varints(_column(framed, count)),
+        *varints(_column(bodies.sizes + len(frame), count)),
         *repeated(frame, count),
-        *body,
-        *repeated(_ONE_ZERO, count),
     ]
-    buffer, _ = flat(packed([*varints(_column(row_sizes(record), count)), *record]))
+    rest = [*body, *repeated(_ONE_ZERO, count)]
+    length = varints(_column(row_sizes([*head, *rest]), count))
+    buffer, _ = flat([*packed([*length, *head]), *rest])
     return Batch(_compressed(buffer), count, int(stamps[0]), int(stamps.max())), bodies
 
 

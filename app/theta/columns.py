@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -29,6 +30,8 @@ from app.errors import BadTable, RequestTooLarge
 #: The provider's mark of a condition code that is not there.
 NO_CODE = 255
 _BLOCK = 1 << 20
+#: The provider's lines have some hundred bytes.
+_LONGEST_LINE = 1 << 20
 _TEXT: Any = pa.dictionary(pa.int32(), pa.string())
 _ARROW: dict[Kind, Any] = {
     Kind.STRING: _TEXT,
@@ -65,63 +68,42 @@ def read_blocks(source: BinaryIO, record: RecordType) -> Iterator[dict[str, Colu
     """The provider's columns that the record takes, by the record's names; times still naive New York, texts as
     object arrays. Raises ``BadTable`` when the body is not such a table."""
     wanted = {name: column for column in record.columns for name in column.sources}
-    head = _Head(source)
+    convert = pa.csv.ConvertOptions(
+        column_types={name: _ARROW[column.kind] for name, column in wanted.items()},
+        include_columns=list(wanted),
+        strings_can_be_null=False,
+    )
+    blocks = _whole_lines(source)
+    head, _, text = next(blocks, b"").lstrip(b"\r\n").partition(b"\n")
+    names = [cell.strip().strip('"') for cell in head.decode("utf-8-sig", "replace").strip().split(",")]
+    if wrong := [name for name in wanted if names.count(name) != 1]:
+        problem = "is there twice" if wrong[0] in names else "is missing"
+        raise BadTable(f"not the expected table (column {wrong[0]} {problem}); it begins {_shown_text(head)}")
     try:
-        reader = pa.csv.open_csv(
-            head,
-            read_options=pa.csv.ReadOptions(use_threads=False, block_size=_BLOCK),
-            convert_options=pa.csv.ConvertOptions(
-                column_types={name: _ARROW[column.kind] for name, column in wanted.items()},
-                include_columns=list(wanted),
-                strings_can_be_null=False,
-            ),
-        )
-        twice = [name for name in wanted if head.names.count(name) > 1]
-        if twice:
-            raise BadTable(f"column {twice[0]} is there twice")
-        for batch in reader:
-            if len(batch):
+        for block in chain([text], blocks):
+            if not block.strip():
+                continue
+            read = pa.csv.ReadOptions(use_threads=False, block_size=len(block), column_names=names)
+            table = pa.csv.read_csv(pa.BufferReader(block), read_options=read, convert_options=convert)
+            for batch in table.to_batches():
                 yield {column.name: _values(batch, column) for column in record.columns if column.sources}
     except (pa.ArrowInvalid, pa.ArrowKeyError) as error:
-        raise BadTable(f"not the expected table ({_first_line(error)}); it begins {head.line!r}") from None
+        raise BadTable(f"not the expected table ({_first_line(error)}); it begins {_shown_text(head)}") from None
 
 
-class _Head:
-    """A readable source that remembers its first line."""
-
-    def __init__(self, source: BinaryIO) -> None:
-        self._source = source
-        self._seen = b""
-        self.closed = False
-
-    def read(self, size: int = -1) -> bytes:
-        data = self._source.read(size)
-        if len(self._seen) < 4096:
-            self._seen += data[:4096]
-        return data
-
-    def close(self) -> None:
-        self.closed = True
-
-    def readable(self) -> bool:
-        return True
-
-    def writable(self) -> bool:
-        return False
-
-    def seekable(self) -> bool:
-        return False
-
-    @property
-    def names(self) -> list[str]:
-        line = self._seen.splitlines()[0] if self._seen else b""
-        return [cell.strip().strip('"') for cell in line.decode("utf-8", "replace").split(",")]
-
-    @property
-    def line(self) -> str:
-        """The beginning of the first line, for an error."""
-        lines = self._seen[:80].decode("utf-8", "replace").splitlines()
-        return lines[0] if lines else ""
+def _whole_lines(source: BinaryIO) -> Iterator[bytes]:
+    """What ``source`` holds, in blocks that end with a line; the last one may lack its end."""
+    rest = b""
+    while data := source.read(_BLOCK):
+        text = rest + data
+        end = text.rfind(b"\n") + 1
+        rest = text[end:]
+        if end:
+            yield text[:end]
+        elif len(rest) > _LONGEST_LINE:
+            raise BadTable(f"a line has more than {_LONGEST_LINE:,} bytes; it begins {_shown_text(rest)}")
+    if rest:
+        yield rest
 
 
 def _values(batch: Any, column: Column) -> ColumnData:
@@ -254,3 +236,8 @@ def _shown(naive: np.int64) -> str:
 
 def _first_line(error: Exception) -> str:
     return str(error).splitlines()[0][:160]
+
+
+def _shown_text(line: bytes) -> str:
+    """The beginning of a line, for an error."""
+    return repr(line[:80].decode("utf-8", "replace").rstrip())
