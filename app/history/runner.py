@@ -2,7 +2,8 @@
 
 It holds no truth. Whenever what is asked, the assignment or an owner change, and every second, it compares the
 unfinished series of the partitions that this worker owns with what runs. It hands over as many as can be served,
-backtests in turns; when one is done the next follows without a look at all of them, of which there may be ten thousand.
+backtests in turns; when enough are done the next follow without a look at all of them, of which there may be ten
+thousand.
 """
 
 from __future__ import annotations
@@ -27,6 +28,9 @@ logger = logging.getLogger(__name__)
 
 #: More series than this at once gain nothing: the provider's slots are a fraction of it.
 MAX_RUNNING = 64
+#: So many are begun together once all places were taken, so that their topics are made by few requests: brokers take as
+#: long for one topic as for fifty. The others keep the provider busy meanwhile.
+TOGETHER = 32
 #: Seconds after which all unfinished series are looked at again, whether something was heard of them or not.
 LOOK_EVERY = 1.0
 
@@ -37,6 +41,7 @@ class _Active:
     holds nothing that others need."""
 
     partition: int
+    run: int
     stamp: int
     size: int
     runs: bool
@@ -150,6 +155,10 @@ class Runner:
         with self._changed:
             room = MAX_RUNNING - sum(one.runs for one in self._active.values()) + len(self._waiting)
             used = sum(one.size for one in self._active.values())
+            served = {one.run for one in self._active.values() if one.runs}
+        # A backtest of which nothing runs yet does not wait for a group.
+        if room < min(TOGETHER, MAX_RUNNING) and not (look and any(record.run not in served for _, record in self._queue)):
+            return
         refused = []
         while self._queue and room > 0:
             partition, record = self._queue[0]
@@ -206,7 +215,7 @@ class Runner:
             owner, started = self._owner_of(partition)
             if owner is None or not owner.submit(record):
                 return False
-            self._active[record.topic] = _Active(partition, record.stamp, size, runs)
+            self._active[record.topic] = _Active(partition, record.run, record.stamp, size, runs)
             if runs:
                 self._deps.counts.begun(record.topic)
             if started:

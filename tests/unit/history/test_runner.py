@@ -12,7 +12,7 @@ import pytest
 from app.domain.records import Checkpoint, SeriesRecord
 from app.history import runner as runner_module
 from app.history.counts import Counts
-from app.history.runner import MAX_RUNNING, Runner
+from app.history.runner import MAX_RUNNING, TOGETHER, Runner
 from tests.unit.history.fetching import record_of
 
 
@@ -119,6 +119,33 @@ def test_one_that_is_done_is_followed_by_the_next_without_a_look_at_all_of_them(
     assert owner(runner).given == records
     assert runner.running == set()
     assert logs.looks == 1
+
+
+def test_those_that_wait_are_begun_in_groups_but_another_backtest_does_not_wait(runner: Runner, logs: Logs) -> None:
+    records = asked(logs, 200)
+    runner._hand_over()
+    begun = owner(runner).given
+    assert begun == records[:MAX_RUNNING]
+
+    for record in records[: TOGETHER - 1]:
+        logs.checkpoints[record.topic] = Checkpoint(0, 0, "complete", "", 0, 0)
+        owner(runner).done(record)
+        runner._hand_over()
+    assert begun == records[:MAX_RUNNING]
+
+    other = replace(record_of("OTHER", 3), run=999)
+    logs.series[other.topic] = other
+    logs.asked += 1
+    runner._hand_over()
+    assert other in begun
+    assert runner.running >= {other.topic}
+
+    count = len(begun)
+    for record in begun[TOGETHER - 1 : 2 * TOGETHER]:
+        logs.checkpoints[record.topic] = Checkpoint(0, 0, "complete", "", 0, 0)
+        owner(runner).done(record)
+    runner._hand_over()
+    assert len(begun) >= count + TOGETHER
 
 
 def test_what_an_owner_leaves_behind_is_handed_to_the_next_one(
