@@ -157,7 +157,8 @@ class Runner:
             used = sum(one.size for one in self._active.values())
             served = {one.run for one in self._active.values() if one.runs}
         # A backtest of which nothing runs yet does not wait for a group.
-        if room < min(TOGETHER, MAX_RUNNING) and not (look and any(record.run not in served for _, record in self._queue)):
+        new = look and any(record.run not in served for _, record in self._queue)
+        if room < min(TOGETHER, MAX_RUNNING) and not new:
             return
         refused = []
         while self._queue and room > 0:
