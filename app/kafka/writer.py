@@ -34,6 +34,8 @@ _QUEUE = 50_000
 #: Seconds after which a flush that is not through is looked at.
 _STALL = 2.0
 _BATCH = 10_000
+#: Rows that are messages at the same time: as objects they take a multiple of what they are as columns.
+_ENCODED = 1 << 15
 _FENCES = (KafkaError._FENCED, KafkaError.PRODUCER_FENCED, KafkaError.INVALID_PRODUCER_EPOCH)
 
 #: Called with the offset of the row it was set on, once the broker has it.
@@ -116,10 +118,13 @@ class TransactionalWriter:
         Keys are ``symbol`` for stocks, the OCC symbol of each row for options of the root ``symbol``. ``marks`` asks
         for the offsets of some rows, by index; they are known after ``flush``. Raises what encoding raises.
         """
-        messages = encode(rows, frame)
-        keys = symbol.encode() if rows.contracts is None else occ_keys(symbol, rows.contracts)
-        self.rows(topic, keys, messages, (rows.timestamps // 1000).tolist(), marks)
-        digest.update([message[len(frame) :] for message in messages])
+        for begin in range(0, len(rows), _ENCODED):
+            some = rows.take(slice(begin, begin + _ENCODED))
+            here = {index - begin: mark for index, mark in marks.items() if begin <= index < begin + len(some)}
+            messages = encode(some, frame)
+            keys = symbol.encode() if some.contracts is None else occ_keys(symbol, some.contracts)
+            self.rows(topic, keys, messages, (some.timestamps // 1000).tolist(), here)
+            digest.update([message[len(frame) :] for message in messages])
 
     def record(
         self,
