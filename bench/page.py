@@ -1,8 +1,12 @@
-"""Write ``docs/performance.md`` anew from ``bench/results/latest.json``: ``python -m bench.page``."""
+"""Write ``docs/performance.md`` and ``docs/scale.md`` anew from the kept results: ``python -m bench.page``."""
 
 from __future__ import annotations
 
-from bench.__main__ import PAGE, kept, page
+from bench import scale
+from bench.__main__ import PAGE, ROOT, kept, page
+
+SCALE = ROOT / "docs" / "scale.md"
 
 if __name__ == "__main__":
     PAGE.write_text(page(kept()))
+    SCALE.write_text(scale.page(kept()))

@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+import pytest
+
+from bench import scale
 from bench.__main__ import PAGE, SECTIONS, kept, page
 from bench.figures import Contestant, Figure, Section, at_least, at_most, markdown, ratio, take_turns
+from bench.page import SCALE
 
 
 def test_the_page_is_made_of_the_kept_results() -> None:
     assert PAGE.read_text() == page(kept()), "run python -m bench.page"
+    assert SCALE.read_text() == scale.page(kept()), "run python -m bench.page"
     assert set(kept()) <= set(SECTIONS)
+
+
+def test_the_model_says_what_it_was_not_given() -> None:
+    assert "Not measured yet: 'scaling'" in scale.page({})
+
+
+@pytest.mark.parametrize(("workers", "outstanding"), [(1, 10), (2, 20), (22, 22), (128, 128), (500, 128)])
+def test_more_workers_than_the_account_allows_for_overflow_its_queue(workers: int, outstanding: int) -> None:
+    assert scale._outstanding(workers, 128) == outstanding
 
 
 def test_a_figure_is_its_median_held_against_its_goal() -> None:
