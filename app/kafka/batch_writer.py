@@ -244,7 +244,11 @@ class BatchWriter:
                 await self._producer.send(topic, value, key, partition, headers=headers)
                 for topic, key, value, partition, headers in records
             ]
-        for metadata in await asyncio.gather(*sent):
+        written = await asyncio.gather(*sent)
+        # Of a batch whose offset is not known, the first record's is -1 and the others' count on from there.
+        if any(metadata.offset < 0 for metadata in written):
+            raise KafkaError("the broker does not know the offset any more")
+        for metadata in written:
             place = (metadata.topic, metadata.partition)
             self._written[place] = max(self._written.get(place, 0), metadata.offset + 1)
 
