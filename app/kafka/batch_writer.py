@@ -197,7 +197,9 @@ class BatchWriter:
 
     def abort(self, timeout: float = 30.0) -> None:
         """Throw away everything since ``begin``. Raises ``LogError`` when that cannot be done with this writer."""
-        self._drop()
+        failure = self._drop()
+        if failure is not None:
+            raise failure
         if self._finished is not None:
             raise LogError(f"{self.transactional_id} is begun anew: {self._finished}")
         self._call("abort", self._producer.abort_transaction(), timeout)
@@ -252,11 +254,21 @@ class BatchWriter:
             place = (metadata.topic, metadata.partition)
             self._written[place] = max(self._written.get(place, 0), metadata.offset + 1)
 
-    def _drop(self) -> None:
-        """Forget what is to be sent; a batch that still waits for its turn must not get into the next transaction."""
+    def _drop(self) -> LogError | None:
+        """Forget what is to be sent; a batch that still waits for its turn must not get into the next transaction.
+
+        What finished the writer, if a batch was refused that nobody has looked at yet.
+        """
+        failure = None
         for sent in self._sent:
-            sent.future.cancel()
+            # What is over cannot be cancelled.
+            if sent.future.cancel() or sent.future.cancelled() or self._finished is not None:
+                continue
+            error = sent.future.exception()
+            if error is not None:
+                failure = self._failure(f"write to {sent.topic}", error)
         self._sent, self._records = [], []
+        return failure
 
     # --- waiting for it --------------------------------------------------------------------------------
 
@@ -295,7 +307,7 @@ class BatchWriter:
         except (KafkaError, AssertionError) as error:
             raise self._failure(what, error) from None
 
-    def _failure(self, what: str, error: Exception) -> LogError:
+    def _failure(self, what: str, error: BaseException) -> LogError:
         message = f"{self.transactional_id} could not {what}: {error!r}"
         self._finished = message
         if isinstance(error, ProducerFenced):
