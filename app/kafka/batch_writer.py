@@ -284,7 +284,9 @@ class BatchWriter:
         while True:
             try:
                 found = future.result(_STALL)
-            except TimeoutError:
+            except TimeoutError as error:
+                if _raised(future, error):
+                    raise self._failure(what, error) from None
                 # What is under way can be taken back by nobody: a transaction that is given up now needs a new writer.
                 self._finished = f"could not {what} in time"
                 self._on_stall()
@@ -300,7 +302,9 @@ class BatchWriter:
         future = asyncio.run_coroutine_threadsafe(work, self._loop)
         try:
             future.result(timeout)
-        except TimeoutError:
+        except TimeoutError as error:
+            if _raised(future, error):
+                raise self._failure(what, error) from None
             future.cancel()
             self._finished = f"could not {what} within {timeout:.0f} s"
             raise LogError(f"{self.transactional_id} {self._finished}") from None
@@ -314,3 +318,8 @@ class BatchWriter:
             FENCES.add()
             return Fenced(message)
         return LogError(message)
+
+
+def _raised(future: Future[Any], error: TimeoutError) -> bool:
+    """Whether what was waited for raised this, not the waiting: the two are of one kind."""
+    return future.done() and not future.cancelled() and future.exception() is error
