@@ -10,11 +10,11 @@ instead of the transaction alone, and its owner begins anew.
 from __future__ import annotations
 
 import asyncio
+import inspect
 import logging
 import time
 from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import Future
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -43,6 +43,8 @@ _STALL = 2.0
 _TOPICS = 64
 #: Bytes of control records that go into one batch.
 _BATCH_BYTES = 1 << 18
+#: Seconds that a producer has to stop, and then its client to close its connections.
+_STOPPING, _CLOSING = 4.0, 2.0
 T = TypeVar("T")
 Record = tuple[str, bytes | None, bytes | None, int | None, list[tuple[str, bytes | None]] | None]
 
@@ -206,23 +208,43 @@ class BatchWriter:
         TRANSACTIONS.add("aborted")
 
     def close(self) -> None:
-        """Let go of the id and of the connections. What is uncommitted is left to the broker to abort."""
+        """Let go of the id and of the connections. What is uncommitted is left to the broker to abort.
+
+        Raises nothing: whoever lets go of a writer has more to tidy up, and nothing can be done about this one.
+        """
         self._drop()
         if self._producer is None:
             return
         stopping = asyncio.run_coroutine_threadsafe(self._stop(), self._loop)
-        with suppress(TimeoutError):
-            stopping.result(5)
+        try:
+            stopping.result(_STOPPING + _CLOSING + 1)
+        except Exception:
+            stopping.cancel()
+            logger.warning("%s could not be closed", self.transactional_id, exc_info=True)
 
     async def _stop(self) -> None:
-        # Its own ``stop`` would wait until everything is delivered, which may be never.
-        task = self._producer._sender.sender_task
-        if task is not None:
-            task.cancel()
+        """Stop the producer; the client is closed whatever becomes of that, or it would connect anew for ever."""
+        producer = self._producer
+        # Its own ``stop`` would wait until everything is delivered, which may be never. A sender that is cancelled
+        # waits for its tasks, and leaves them alone when it is cancelled again: those that look for a coordinator which
+        # is away, or wait for a batch that nobody takes any more, have no end of their own.
+        _cancel_tasks_of(producer._sender)
         try:
-            await self._producer.stop()
-        except (KafkaError, asyncio.CancelledError) as error:
-            logger.debug("closing %s: %r", self.transactional_id, error)
+            await self._end(producer.stop(), _STOPPING)
+        finally:
+            _cancel_tasks_of(producer._sender, producer._message_accumulator)
+            await self._end(producer.client.close(), _CLOSING)
+
+    async def _end(self, work: Coroutine[Any, Any, None], timeout: float) -> None:
+        """Give some work at the end its time. Only being cancelled oneself is raised, not that the work was."""
+        task = asyncio.ensure_future(work)
+        try:
+            await asyncio.wait([task], timeout=timeout)
+        finally:
+            in_time = task.done()
+            task.cancel()
+        if not in_time or task.cancelled() or task.exception() is not None:
+            logger.debug("closing %s: %r", self.transactional_id, task)
 
     # --- in the loop -----------------------------------------------------------------------------------
 
@@ -323,3 +345,12 @@ class BatchWriter:
 def _raised(future: Future[Any], error: TimeoutError) -> bool:
     """Whether what was waited for raised this, not the waiting: the two are of one kind."""
     return future.done() and not future.cancelled() and future.exception() is error
+
+
+def _cancel_tasks_of(*owners: object) -> None:
+    """Cancel the tasks of this loop that run methods of these; aiokafka keeps no list of them."""
+    for task in asyncio.all_tasks():
+        coroutine = task.get_coro()
+        running = inspect.getcoroutinelocals(coroutine).get("self") if inspect.iscoroutine(coroutine) else None
+        if any(running is owner for owner in owners):
+            task.cancel()

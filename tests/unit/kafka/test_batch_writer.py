@@ -1,4 +1,4 @@
-"""The writer of batches where its client fails it: what is raised and what it remembers."""
+"""The writer of batches where its client fails it: what is raised, what it remembers, and that it lets go."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from aiokafka.errors import KafkaError, MessageSizeTooLargeError, ProducerFenced
+from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka.errors import CoordinatorNotAvailableError, KafkaError, MessageSizeTooLargeError, ProducerFenced
 
 from app.avro.encode import frame
 from app.domain.receipt import BodyDigest
@@ -41,6 +42,128 @@ def in_loop(writer: BatchWriter, work: Coroutine[Any, Any, Any], timeout: float 
 
 def put(writer: BatchWriter, count: int = 3) -> None:
     writer.series_rows(TOPIC, table(STOCK_EOD, simple_rows(STOCK_EOD, count)), frame(7), "AAPL", {}, BodyDigest())
+
+
+# --- letting go of a client that hangs ------------------------------------------------------------------
+
+
+def tasks_of_the_client(writer: BatchWriter) -> set[str]:
+    async def listed() -> set[str]:
+        return {repr(task) for task in asyncio.all_tasks() if "aiokafka" in repr(task.get_coro())}
+
+    return in_loop(writer, listed())
+
+
+class Hanging:
+    """A true producer that is in a transaction, connected to nobody: its coordinator is away, and so is the leader of
+    the partition that it writes to."""
+
+    def __init__(self, writer: BatchWriter) -> None:
+        self.writer = writer
+        self.closed = 0
+        in_loop(writer, self._start())
+
+    async def _start(self) -> None:
+        producer = AIOKafkaProducer(bootstrap_servers="127.0.0.1:1", transactional_id="test")
+        client, cluster, state = producer.client, producer.client.cluster, producer._txn_manager
+        client.coordinator_lookup = self._nobody
+        client.force_metadata_update = lambda: asyncio.ensure_future(asyncio.sleep(0.01))
+        client._sync_task = asyncio.ensure_future(asyncio.Event().wait())
+        self._close, client.close = client.close, self._counted
+        cluster.partitions_for_topic = lambda _: {0}
+        cluster.leader_for_partition = lambda _: None
+        state.set_pid_and_epoch(1, 0)
+        await producer._sender.start()
+        state.begin_transaction()
+        # The broker knows of the partition.
+        place = TopicPartition(TOPIC, 0)
+        state.maybe_add_partition_to_txn(place)
+        state.partition_added(place)
+        self.producer = self.writer._producer = producer
+
+    async def _nobody(self, *_: object) -> int:
+        raise CoordinatorNotAvailableError
+
+    async def _counted(self) -> None:
+        self.closed += 1
+        await self._close()
+
+    def assert_let_go(self, before: set[str]) -> None:
+        assert self.closed
+        assert self.producer.client._sync_task is None
+        deadline = time.monotonic() + 5
+        while left := tasks_of_the_client(self.writer) - before:
+            assert time.monotonic() < deadline, left
+            time.sleep(0.01)
+
+
+def test_the_client_is_closed_while_the_coordinator_is_away(writer: BatchWriter) -> None:
+    before = tasks_of_the_client(writer)
+    hanging = Hanging(writer)
+    with pytest.raises(LogError, match="could not abort within 0 s"):
+        writer.abort(timeout=0.3)
+    writer.close()
+    hanging.assert_let_go(before)
+
+
+def test_the_client_is_closed_while_a_batch_waits_that_nobody_takes(writer: BatchWriter) -> None:
+    before = tasks_of_the_client(writer)
+    hanging = Hanging(writer)
+    put(writer)
+    with pytest.raises(LogError, match="could not abort within 0 s"):
+        writer.abort(timeout=0.3)
+    begun = time.monotonic()
+    writer.close()
+    assert time.monotonic() - begun < 6
+    hanging.assert_let_go(before)
+
+
+@pytest.mark.parametrize("fault", [RuntimeError, KafkaError, TimeoutError, asyncio.CancelledError, None])
+def test_the_client_is_closed_whatever_stopping_comes_to(
+    writer: BatchWriter, fault: type[BaseException] | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batch_writer, "_STOPPING", 0.2)
+    before = tasks_of_the_client(writer)
+    hanging = Hanging(writer)
+
+    async def stop() -> None:
+        hanging.producer._closed = True
+        if fault is not None:
+            raise fault
+        await asyncio.Event().wait()
+
+    hanging.producer.stop = stop
+    writer.close()
+    hanging.assert_let_go(before)
+
+
+def test_closing_raises_nothing(writer: BatchWriter, caplog: pytest.LogCaptureFixture) -> None:
+    writer._producer = object()
+    writer.close()
+    assert "test could not be closed" in caplog.text
+
+
+def test_who_is_cancelled_while_it_closes_is_cancelled_and_closes(writer: BatchWriter) -> None:
+    before = tasks_of_the_client(writer)
+    hanging = Hanging(writer)
+
+    async def cancelled() -> bool:
+        begun = asyncio.Event()
+
+        async def stop() -> None:
+            hanging.producer._closed = True
+            begun.set()
+            await asyncio.Event().wait()
+
+        hanging.producer.stop = stop
+        stopping = asyncio.ensure_future(writer._stop())
+        await begun.wait()
+        stopping.cancel()
+        await asyncio.wait([stopping])
+        return stopping.cancelled()
+
+    assert in_loop(writer, cancelled())
+    hanging.assert_let_go(before)
 
 
 # --- what its client raises and answers -----------------------------------------------------------------
