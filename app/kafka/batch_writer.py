@@ -99,6 +99,8 @@ class BatchWriter:
         self._written: dict[tuple[str, int], int] = {}
         #: Topics whose metadata the client keeps.
         self._topics: set[str] = set()
+        #: By record type, how many rows fit into a batch where the usual number does not.
+        self._fitting: dict[str, int] = {}
         self._finished: str | None = None
 
     def open(self, timeout: float = 30.0) -> float:
@@ -144,7 +146,7 @@ class BatchWriter:
         raises, and ``LogError``.
         """
         at, ordered = 0, sorted(marks.items())
-        for batch, bodies in batches(rows, frame, Keys.of(rows, symbol)):
+        for batch, bodies in batches(rows, frame, Keys.of(rows, symbol), self._fitting):
             self._room()
             here = [(index - at, mark) for index, mark in ordered if at <= index < at + batch.count]
             future = asyncio.run_coroutine_threadsafe(self._send(topic, _Built(batch)), self._loop)

@@ -19,6 +19,7 @@ from app.domain.schema import STOCK_EOD
 from app.errors import Fenced, LogError
 from app.kafka import batch_writer
 from app.kafka.batch_writer import BatchWriter
+from app.kafka.batches import batches
 from app.settings import load
 from tests.unit.avro.reference import simple_rows, table
 
@@ -281,3 +282,20 @@ def test_a_batch_that_arrived_leaves_the_writer_fit_after_an_abort(writer: Batch
     assert writer._sent[0].future.result(10) == 5
     writer.abort()
     assert producer.aborted
+
+
+def test_what_fits_is_remembered_from_series_to_series(writer: BatchWriter, monkeypatch: pytest.MonkeyPatch) -> None:
+    handed: list[object] = []
+
+    def remembering(*given: Any) -> Any:
+        handed.append(given[-1])
+        return batches(*given)
+
+    monkeypatch.setattr(batch_writer, "batches", remembering)
+    writer._producer = Answering(lambda: SimpleNamespace(offset=5))
+    writer.begin()
+    put(writer)
+    put(writer)
+    writer.commit()
+    first, second = handed
+    assert first is second is writer._fitting
