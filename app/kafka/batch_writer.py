@@ -10,11 +10,11 @@ instead of the transaction alone, and its owner begins anew.
 from __future__ import annotations
 
 import asyncio
+import inspect
 import logging
 import time
 from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import Future
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -43,6 +43,8 @@ _STALL = 2.0
 _TOPICS = 64
 #: Bytes of control records that go into one batch.
 _BATCH_BYTES = 1 << 18
+#: Seconds that a producer has to stop, and then its client to close its connections.
+_STOPPING, _CLOSING = 4.0, 2.0
 T = TypeVar("T")
 Record = tuple[str, bytes | None, bytes | None, int | None, list[tuple[str, bytes | None]] | None]
 
@@ -97,6 +99,8 @@ class BatchWriter:
         self._written: dict[tuple[str, int], int] = {}
         #: Topics whose metadata the client keeps.
         self._topics: set[str] = set()
+        #: By record type, how many rows fit into a batch where the usual number does not.
+        self._fitting: dict[str, int] = {}
         self._finished: str | None = None
 
     def open(self, timeout: float = 30.0) -> float:
@@ -142,7 +146,7 @@ class BatchWriter:
         raises, and ``LogError``.
         """
         at, ordered = 0, sorted(marks.items())
-        for batch, bodies in batches(rows, frame, Keys.of(rows, symbol)):
+        for batch, bodies in batches(rows, frame, Keys.of(rows, symbol), self._fitting):
             self._room()
             here = [(index - at, mark) for index, mark in ordered if at <= index < at + batch.count]
             future = asyncio.run_coroutine_threadsafe(self._send(topic, _Built(batch)), self._loop)
@@ -197,30 +201,52 @@ class BatchWriter:
 
     def abort(self, timeout: float = 30.0) -> None:
         """Throw away everything since ``begin``. Raises ``LogError`` when that cannot be done with this writer."""
-        self._drop()
+        failure = self._drop()
+        if failure is not None:
+            raise failure
         if self._finished is not None:
             raise LogError(f"{self.transactional_id} is begun anew: {self._finished}")
         self._call("abort", self._producer.abort_transaction(), timeout)
         TRANSACTIONS.add("aborted")
 
     def close(self) -> None:
-        """Let go of the id and of the connections. What is uncommitted is left to the broker to abort."""
+        """Let go of the id and of the connections. What is uncommitted is left to the broker to abort.
+
+        Raises nothing: whoever lets go of a writer has more to tidy up, and nothing can be done about this one.
+        """
         self._drop()
         if self._producer is None:
             return
         stopping = asyncio.run_coroutine_threadsafe(self._stop(), self._loop)
-        with suppress(TimeoutError):
-            stopping.result(5)
+        try:
+            stopping.result(_STOPPING + _CLOSING + 1)
+        except Exception:
+            stopping.cancel()
+            logger.warning("%s could not be closed", self.transactional_id, exc_info=True)
 
     async def _stop(self) -> None:
-        # Its own ``stop`` would wait until everything is delivered, which may be never.
-        task = self._producer._sender.sender_task
-        if task is not None:
-            task.cancel()
+        """Stop the producer; the client is closed whatever becomes of that, or it would connect anew for ever."""
+        producer = self._producer
+        # Its own ``stop`` would wait until everything is delivered, which may be never. A sender that is cancelled
+        # waits for its tasks, and leaves them alone when it is cancelled again: those that look for a coordinator which
+        # is away, or wait for a batch that nobody takes any more, have no end of their own.
+        _cancel_tasks_of(producer._sender)
         try:
-            await self._producer.stop()
-        except (KafkaError, asyncio.CancelledError) as error:
-            logger.debug("closing %s: %r", self.transactional_id, error)
+            await self._end(producer.stop(), _STOPPING)
+        finally:
+            _cancel_tasks_of(producer._sender, producer._message_accumulator)
+            await self._end(producer.client.close(), _CLOSING)
+
+    async def _end(self, work: Coroutine[Any, Any, None], timeout: float) -> None:
+        """Give some work at the end its time. Only being cancelled oneself is raised, not that the work was."""
+        task = asyncio.ensure_future(work)
+        try:
+            await asyncio.wait([task], timeout=timeout)
+        finally:
+            in_time = task.done()
+            task.cancel()
+        if not in_time or task.cancelled() or task.exception() is not None:
+            logger.debug("closing %s: %r", self.transactional_id, task)
 
     # --- in the loop -----------------------------------------------------------------------------------
 
@@ -244,15 +270,29 @@ class BatchWriter:
                 await self._producer.send(topic, value, key, partition, headers=headers)
                 for topic, key, value, partition, headers in records
             ]
-        for metadata in await asyncio.gather(*sent):
+        written = await asyncio.gather(*sent)
+        # Of a batch whose offset is not known, the first record's is -1 and the others' count on from there.
+        if any(metadata.offset < 0 for metadata in written):
+            raise KafkaError("the broker does not know the offset any more")
+        for metadata in written:
             place = (metadata.topic, metadata.partition)
             self._written[place] = max(self._written.get(place, 0), metadata.offset + 1)
 
-    def _drop(self) -> None:
-        """Forget what is to be sent; a batch that still waits for its turn must not get into the next transaction."""
+    def _drop(self) -> LogError | None:
+        """Forget what is to be sent; a batch that still waits for its turn must not get into the next transaction.
+
+        What finished the writer, if a batch was refused that nobody has looked at yet.
+        """
+        failure = None
         for sent in self._sent:
-            sent.future.cancel()
+            # What is over cannot be cancelled.
+            if sent.future.cancel() or sent.future.cancelled() or self._finished is not None:
+                continue
+            error = sent.future.exception()
+            if error is not None:
+                failure = self._failure(f"write to {sent.topic}", error)
         self._sent, self._records = [], []
+        return failure
 
     # --- waiting for it --------------------------------------------------------------------------------
 
@@ -268,7 +308,9 @@ class BatchWriter:
         while True:
             try:
                 found = future.result(_STALL)
-            except TimeoutError:
+            except TimeoutError as error:
+                if _raised(future, error):
+                    raise self._failure(what, error) from None
                 # What is under way can be taken back by nobody: a transaction that is given up now needs a new writer.
                 self._finished = f"could not {what} in time"
                 self._on_stall()
@@ -284,17 +326,33 @@ class BatchWriter:
         future = asyncio.run_coroutine_threadsafe(work, self._loop)
         try:
             future.result(timeout)
-        except TimeoutError:
+        except TimeoutError as error:
+            if _raised(future, error):
+                raise self._failure(what, error) from None
             future.cancel()
             self._finished = f"could not {what} within {timeout:.0f} s"
             raise LogError(f"{self.transactional_id} {self._finished}") from None
         except (KafkaError, AssertionError) as error:
             raise self._failure(what, error) from None
 
-    def _failure(self, what: str, error: Exception) -> LogError:
+    def _failure(self, what: str, error: BaseException) -> LogError:
         message = f"{self.transactional_id} could not {what}: {error!r}"
         self._finished = message
         if isinstance(error, ProducerFenced):
             FENCES.add()
             return Fenced(message)
         return LogError(message)
+
+
+def _raised(future: Future[Any], error: TimeoutError) -> bool:
+    """Whether what was waited for raised this, not the waiting: the two are of one kind."""
+    return future.done() and not future.cancelled() and future.exception() is error
+
+
+def _cancel_tasks_of(*owners: object) -> None:
+    """Cancel the tasks of this loop that run methods of these; aiokafka keeps no list of them."""
+    for task in asyncio.all_tasks():
+        coroutine = task.get_coro()
+        running = inspect.getcoroutinelocals(coroutine).get("self") if inspect.iscoroutine(coroutine) else None
+        if any(running is owner for owner in owners):
+            task.cancel()

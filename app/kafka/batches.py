@@ -81,16 +81,28 @@ class Bodies:
 
 
 def batches(
-    rows: Rows, frame: bytes, keys: Keys, size: int = BATCH_ROWS, most: int = BATCH_BYTES
+    rows: Rows,
+    frame: bytes,
+    keys: Keys,
+    fitting: dict[str, int] | None = None,
+    *,
+    size: int = BATCH_ROWS,
+    most: int = BATCH_BYTES,
 ) -> Iterator[tuple[Batch, Bodies]]:
-    """The rows in batches, in their order, and the bodies of each; each value is ``frame`` and the row's Avro body."""
+    """The rows in batches, in their order, and the bodies of each; each value is ``frame`` and the row's Avro body.
+
+    ``fitting`` remembers from call to call, by the record type's name, how many rows fit where ``size`` do not: else
+    each call would lay out and compress a batch that is too large first.
+    """
+    fitting = {} if fitting is None else fitting
+    size = min(size, fitting.get(rows.record.name, size))
     begin = 0
     while begin < len(rows):
         which = slice(begin, min(begin + size, len(rows)))
         count = which.stop - begin
         batch, bodies = _batch(rows.take(which), frame, keys.words(which, count))
         if len(batch.records) > most and count > 1:
-            size = count // 2
+            size = fitting[rows.record.name] = count // 2
             continue
         yield batch, bodies
         begin = which.stop

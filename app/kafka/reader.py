@@ -104,7 +104,8 @@ def _messages(
     at = start
     while at < end:
         found: list[Message] = []
-        for message in consumer.consume(10_000, 0.2):
+        # librdkafka waits until it has as many as it is asked for, though nothing more is to come.
+        for message in consumer.consume(min(10_000, end - at), 0.2):
             error = message.error()
             if error is None:
                 at = message.offset() + 1

@@ -161,8 +161,9 @@ class Topics:
     def create(self, specs: Iterable[TopicSpec]) -> dict[str, str]:
         """Make the topics that are not there and wait until the metadata shows them.
 
-        The ones that the brokers refuse, with their reason. Raises ``LogError`` when the brokers do not answer. Threads
-        that ask at the same time are served by one request (``app.kafka.together``).
+        The ones that the brokers refuse, with their reason. Raises ``LogError`` when the brokers do not answer, and
+        when one of these topics could not be made now or does not appear. Threads that ask at the same time are served
+        by one request (``app.kafka.together``).
         """
         answers = self._together({spec.name: spec for spec in specs})
         for answer in answers.values():
@@ -177,9 +178,17 @@ class Topics:
         failed: dict[str, str | LogError] = {}
         for begin in range(0, len(missing), _BATCH):
             failed |= self._make(missing[begin : begin + _BATCH])
-        made = set(wanted) - set(failed)
-        self._await(lambda: self.existing(made) >= made, _PATIENCE, f"topics {sorted(made)[:3]} to appear")
+        # Others asked for some of these: a topic that does not appear is told to those alone who want it.
+        for name in self._unseen(set(wanted) - set(failed)):
+            failed[name] = LogError(f"waited {_PATIENCE:.0f} s for topic {name} to appear")
         return failed
+
+    def _unseen(self, made: set[str]) -> set[str]:
+        """Wait until the metadata shows these; the ones that it does not show in time."""
+        deadline = time.monotonic() + _PATIENCE
+        while (unseen := made - self.existing(made)) and time.monotonic() <= deadline:
+            time.sleep(0.02)
+        return unseen
 
     def _make(self, specs: Sequence[TopicSpec]) -> dict[str, str | LogError]:
         """Make one batch; the ones that the brokers refuse, with their reason, and those that could not be made now."""

@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 from app.avro.encode import frame
 from app.domain.contracts import occ_keys
 from app.domain.kinds import Kind
+from app.domain.rows import Rows
 from app.domain.schema import RECORDS, STOCK_EOD, RecordType
+from app.kafka import batches as module
 from app.kafka.batches import BATCH_ROWS, Batch, Keys, batches
 from tests.unit.avro.reference import by_fastavro, simple_rows, table, tables
 
@@ -66,12 +68,17 @@ def test_rows_are_cut_into_batches_and_none_is_lost() -> None:
     assert values == [FRAME + body for body in by_fastavro(STOCK_EOD, simple_rows(STOCK_EOD, 25))]
 
 
-def test_a_batch_that_brokers_would_not_take_is_cut_until_they_do() -> None:
+def noise(count: int) -> list[dict[str, Any]]:
+    """Greeks whose digits nothing compresses."""
     record, chance = RECORDS["option", "greeks"], np.random.default_rng(5)
-    rows = [
+    return [
         {**row, **{c.name: chance.random() for c in record.columns if c.kind is Kind.DOUBLE and c.name != "strike"}}
-        for row in simple_rows(record, 1_000)
+        for row in simple_rows(record, count)
     ]
+
+
+def test_a_batch_that_brokers_would_not_take_is_cut_until_they_do() -> None:
+    record, rows = RECORDS["option", "greeks"], noise(1_000)
     columns = table(record, rows)
 
     found = [one for one, _ in batches(columns, FRAME, Keys.of(columns, "SPXW"), size=600, most=20_000)]
@@ -79,6 +86,30 @@ def test_a_batch_that_brokers_would_not_take_is_cut_until_they_do() -> None:
     assert len({one.count for one in found}) > 1
     assert all(len(one.records) <= 20_000 for one in found)
     assert [r.value for one in found for r in read(one)[1]] == [FRAME + body for body in by_fastavro(record, rows)]
+
+
+def test_only_the_first_rows_of_a_type_pay_for_a_batch_that_is_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    record, laid_out, fitting = RECORDS["option", "greeks"], list[int](), dict[str, int]()
+    columns = table(record, noise(1_000))
+    made = module._batch
+
+    def counted(rows: Rows, *others: Any) -> Any:
+        laid_out.append(len(rows))
+        return made(rows, *others)
+
+    monkeypatch.setattr(module, "_batch", counted)
+
+    def sizes(which: Rows) -> list[int]:
+        laid_out.clear()
+        found = batches(which, FRAME, Keys.of(which, "SPXW"), fitting, size=600, most=20_000)
+        return [one.count for one, _ in found]
+
+    first = sizes(columns)
+    assert laid_out[0] == 600, "too many"
+    assert len(laid_out) > len(first)
+    assert sizes(columns) == laid_out
+    assert max(laid_out) == first[0] < 400
+    assert sizes(table(STOCK_EOD, simple_rows(STOCK_EOD, 400))) == [400], "other types are not cut for it"
 
 
 def test_the_keys_of_a_chain_are_each_rows_own_in_every_batch() -> None:
