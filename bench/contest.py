@@ -53,6 +53,10 @@ class Share:
         first = self.workload.first_session
         return Lot(first.tickers[0], topic, self._until(first, first.tickers[0], until))
 
+    def requests(self) -> list[dict[str, str]]:
+        """Those of all lots."""
+        return [params for lot in self.lots(self.workload.tickers) for params in lot.requests]
+
     @staticmethod
     def _until(workload: Workload, ticker: str, until: str | None) -> list[dict[str, str]]:
         last = {} if until is None else {"end_time": until}
