@@ -2,7 +2,8 @@
 
 Each section brings up its own broker, registry and simulator, has its contestants take turns, and says its figures.
 They are written to ``bench/results/latest.json``; a section that was not run now stays there as it was, with the
-machine and the commit that it was measured on. ``docs/performance.md`` is made from that file.
+machine and the commit that it was measured on. What a reader has to know of this very run is given by ``--note`` and
+stays with the figures of the sections that are run. ``docs/performance.md`` is made from that file.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import datetime as dt
 import importlib
 import subprocess
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +39,8 @@ on the same broker. Every figure is a median, with the least and the most of its
 """
 
 
-def run(name: str, *, quick: bool) -> dict[str, Any]:
-    """Measure one section; what of it is kept."""
+def run(name: str, *, quick: bool, notes: Sequence[str] = ()) -> dict[str, Any]:
+    """Measure one section; what of it is kept. ``notes`` are told after its own."""
     print(f"\n=== {name}", flush=True)
     begun, where = time.monotonic(), described()
     section: Section = importlib.import_module(f"bench.sections.{name}").measure(quick, _say)
@@ -47,10 +49,12 @@ def run(name: str, *, quick: bool) -> dict[str, Any]:
         print(f"  {one.label}: {sorted(one.rates)[len(one.rates) // 2]:,.0f} rows/s")
     for figure in section.figures:
         print(f"  {figure}")
-    for note in section.notes:
+    found = section.as_json()
+    found["notes"] += notes
+    for note in found["notes"]:
         print(f"  {note}")
     taken = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
-    return section.as_json() | {
+    return found | {
         "taken": taken,
         "seconds": round(time.monotonic() - begun),
         "quick": quick,
@@ -104,6 +108,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help=f"about two minutes: {' and '.join(QUICK)}, one round")
     parser.add_argument("--only", metavar="SECTIONS", help=f"some of {', '.join(SECTIONS)}, separated by commas")
+    parser.add_argument("--note", metavar="TEXT", help="kept and told with the figures of the sections that are run")
     parser.add_argument("--results", type=Path, help=f"the file (default: {LATEST.relative_to(ROOT)}; quick.json)")
     options = parser.parse_args()
     names = options.only.split(",") if options.only else QUICK if options.quick else SECTIONS
@@ -114,7 +119,7 @@ def main() -> None:
     print(machine())
     sections = kept(file)
     for name in names:
-        sections[name] = run(name, quick=options.quick)
+        sections[name] = run(name, quick=options.quick, notes=[options.note] if options.note else [])
         write(file, sections)
     missed = [f"{key}: {one['name']}" for key in names for one in sections[key]["figures"] if one.get("met") is False]
     print(f"\nwritten to {file}; " + (f"goals not met: {'; '.join(missed)}" if missed else "all goals met"))
