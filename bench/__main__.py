@@ -1,9 +1,10 @@
 """Everything that is measured, in one run: ``python -m bench`` (``make bench``), or some of it by ``--only``.
 
-Each section brings up its own broker, registry and simulator, has its contestants take turns, and says its figures.
-They are written to ``bench/results/latest.json``; a section that was not run now stays there as it was, with the
-machine and the commit that it was measured on. What a reader has to know of this very run is given by ``--note`` and
-stays with the figures of the sections that are run. ``docs/performance.md`` is made from that file.
+Each section brings up its own broker, registry and simulator (those of ``--quick`` share them), has its contestants
+take turns, and says its figures. They are written to ``bench/results/latest.json``; a section that was not run now
+stays there as it was, with the machine and the commit that it was measured on. What a reader has to know of this very
+run is given by ``--note`` and stays with the figures of the sections that are run. ``docs/performance.md`` is made from
+that file.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import importlib
 import subprocess
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +23,7 @@ import orjson
 
 from bench.figures import Section, markdown
 from bench.machine import described, machine
-from bench.services import exit_on_signals
+from bench.services import exit_on_signals, shared_services
 
 ROOT = Path(__file__).resolve().parent.parent
 LATEST = Path(__file__).parent / "results" / "latest.json"
@@ -118,9 +120,12 @@ def main() -> None:
     exit_on_signals()
     print(machine())
     sections = kept(file)
-    for name in names:
-        sections[name] = run(name, quick=options.quick, notes=[options.note] if options.note else [])
-        write(file, sections)
+    # The quick ones leave nothing behind that the next would stumble over.
+    shared = shared_services(_say) if tuple(names) == QUICK and options.quick else nullcontext()
+    with shared:
+        for name in names:
+            sections[name] = run(name, quick=options.quick, notes=[options.note] if options.note else [])
+            write(file, sections)
     missed = [f"{key}: {one['name']}" for key in names for one in sections[key]["figures"] if one.get("met") is False]
     print(f"\nwritten to {file}; " + (f"goals not met: {'; '.join(missed)}" if missed else "all goals met"))
 
