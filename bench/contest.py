@@ -82,7 +82,7 @@ class Sizes:
         """Rows are told as the provider sends them; about a twentieth of these tickers' bars is empty and dropped."""
         if quick:
             loops, client = Share(Workload.of_rows(1)), Share(Workload.of_rows(1, TICKERS[:1]))
-            faust = Share(Workload.of_rows(1, TICKERS[:1]), until="10:15:00")
+            faust = Share(Workload.of_rows(1, TICKERS[:1]), until="11:00:00")
             rounds, rows, jvm_warm_up = 1, 468_000, 600_000
         else:
             loops, client = Share(Workload.of_rows(370_000)), Share(Workload.of_rows(90_000, TICKERS[:2]))
