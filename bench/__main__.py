@@ -1,8 +1,10 @@
 """Everything that is measured, in one run: ``python -m bench`` (``make bench``), or some of it by ``--only``.
 
-Each section brings up its own broker, registry and simulator, has its contestants take turns, and says its figures.
-They are written to ``bench/results/latest.json``; a section that was not run now stays there as it was, with the
-machine and the commit that it was measured on. ``docs/performance.md`` is made from that file.
+Each section brings up its own broker, registry and simulator (those of ``--quick`` share them), has its contestants
+take turns, and says its figures. They are written to ``bench/results/latest.json``; a section that was not run now
+stays there as it was, with the machine and the commit that it was measured on. What a reader has to know of this very
+run is given by ``--note`` and stays with the figures of the sections that are run. ``docs/performance.md`` is made from
+that file.
 """
 
 from __future__ import annotations
@@ -12,6 +14,8 @@ import datetime as dt
 import importlib
 import subprocess
 import time
+from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +23,7 @@ import orjson
 
 from bench.figures import Section, markdown
 from bench.machine import described, machine
-from bench.services import exit_on_signals
+from bench.services import exit_on_signals, shared_services
 
 ROOT = Path(__file__).resolve().parent.parent
 LATEST = Path(__file__).parent / "results" / "latest.json"
@@ -37,8 +41,8 @@ on the same broker. Every figure is a median, with the least and the most of its
 """
 
 
-def run(name: str, *, quick: bool) -> dict[str, Any]:
-    """Measure one section; what of it is kept."""
+def run(name: str, *, quick: bool, notes: Sequence[str] = ()) -> dict[str, Any]:
+    """Measure one section; what of it is kept. ``notes`` are told after its own."""
     print(f"\n=== {name}", flush=True)
     begun, where = time.monotonic(), described()
     section: Section = importlib.import_module(f"bench.sections.{name}").measure(quick, _say)
@@ -47,10 +51,12 @@ def run(name: str, *, quick: bool) -> dict[str, Any]:
         print(f"  {one.label}: {sorted(one.rates)[len(one.rates) // 2]:,.0f} rows/s")
     for figure in section.figures:
         print(f"  {figure}")
-    for note in section.notes:
+    found = section.as_json()
+    found["notes"] += notes
+    for note in found["notes"]:
         print(f"  {note}")
     taken = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
-    return section.as_json() | {
+    return found | {
         "taken": taken,
         "seconds": round(time.monotonic() - begun),
         "quick": quick,
@@ -104,6 +110,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help=f"about two minutes: {' and '.join(QUICK)}, one round")
     parser.add_argument("--only", metavar="SECTIONS", help=f"some of {', '.join(SECTIONS)}, separated by commas")
+    parser.add_argument("--note", metavar="TEXT", help="kept and told with the figures of the sections that are run")
     parser.add_argument("--results", type=Path, help=f"the file (default: {LATEST.relative_to(ROOT)}; quick.json)")
     options = parser.parse_args()
     names = options.only.split(",") if options.only else QUICK if options.quick else SECTIONS
@@ -113,9 +120,12 @@ def main() -> None:
     exit_on_signals()
     print(machine())
     sections = kept(file)
-    for name in names:
-        sections[name] = run(name, quick=options.quick)
-        write(file, sections)
+    # The quick ones leave nothing behind that the next would stumble over.
+    shared = shared_services(_say) if tuple(names) == QUICK and options.quick else nullcontext()
+    with shared:
+        for name in names:
+            sections[name] = run(name, quick=options.quick, notes=[options.note] if options.note else [])
+            write(file, sections)
     missed = [f"{key}: {one['name']}" for key in names for one in sections[key]["figures"] if one.get("met") is False]
     print(f"\nwritten to {file}; " + (f"goals not met: {'; '.join(missed)}" if missed else "all goals met"))
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import httpx
 import orjson
 
 from app.avro.encode import frame
@@ -30,6 +32,8 @@ LOOPS = {
     "kafka-python": "bench.contestants.python_client",
     "faust": "bench.contestants.faust_send",
 }
+#: Rows that the broker takes before the first round, beside those of a run of ours.
+WARM_UP_ROWS = 3_000_000
 #: The slowest, and where the session that they warm up on ends for them, so that it takes no longer than their run.
 _SLOW = ("kafka-python", "faust")
 _SLOW_FIRST = "09:40:00"
@@ -53,6 +57,10 @@ class Share:
         first = self.workload.first_session
         return Lot(first.tickers[0], topic, self._until(first, first.tickers[0], until))
 
+    def requests(self) -> list[dict[str, str]]:
+        """Those of all lots."""
+        return [params for lot in self.lots(self.workload.tickers) for params in lot.requests]
+
     @staticmethod
     def _until(workload: Workload, ticker: str, until: str | None) -> list[dict[str, str]]:
         last = {} if until is None else {"end_time": until}
@@ -61,27 +69,27 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """How much is measured. ``warm_ups``: runs of ours before the first round, for the broker's compiler."""
+    """How much is measured. ``few``: whether ours runs on the plain loop's rows too."""
 
     rounds: int
-    warm_ups: int
     ours: Workload
     shares: dict[str, Share]
     jvm_warm_up: int
+    few: bool
 
     @classmethod
     def of(cls, quick: bool) -> Sizes:
         """Rows are told as the provider sends them; about a twentieth of these tickers' bars is empty and dropped."""
         if quick:
-            loops, client = Share(Workload.of_rows(1)), Share(Workload.of_rows(1, TICKERS[:2]))
-            faust = Share(Workload.of_rows(1, TICKERS[:1]), until="10:15:00")
-            rounds, warm_ups, rows, jvm_warm_up = 1, 1, 520_000, 300_000
+            loops, client = Share(Workload.of_rows(1)), Share(Workload.of_rows(1, TICKERS[:1]))
+            faust = Share(Workload.of_rows(1, TICKERS[:1]), until="11:00:00")
+            rounds, rows, jvm_warm_up = 1, 468_000, 600_000
         else:
-            loops, client = Share(Workload.of_rows(460_000)), Share(Workload.of_rows(140_000, TICKERS[:2]))
+            loops, client = Share(Workload.of_rows(370_000)), Share(Workload.of_rows(90_000, TICKERS[:2]))
             faust = Share(Workload.of_rows(1, TICKERS[:1]))
-            rounds, warm_ups, rows, jvm_warm_up = 5, 3, 2_100_000, 1_000_000
+            rounds, rows, jvm_warm_up = 5, 1_400_000, 1_500_000
         shares = dict.fromkeys(("naive", "scalar", "quixstreams"), loops) | {"kafka-python": client, "faust": faust}
-        return cls(rounds, warm_ups, Workload.of_rows(rows), shares, jvm_warm_up)
+        return cls(rounds, Workload.of_rows(rows), shares, jvm_warm_up, few=not quick)
 
 
 class Contest:
@@ -96,15 +104,37 @@ class Contest:
         self._topics = Topics(services.settings)
         self._class_path = jvm.class_path(services.settings)
         self._messages: list[c_limit.Messages] = []
+        self._payloads = services.folder / "payloads"
+        self._runs = itertools.count()
 
-    def warm_up(self) -> None:
-        """Runs of ours that do not count: without them the first rounds would measure the broker's compiler. What the
-        last one wrote is what the limits produce."""
-        self.batches(-1)
-        for number in range(-self._sizes.warm_ups, 0):
-            found = self.ours(number)
+    def prepare(self, program: Path | None) -> None:
+        """What comes before the first round: what the limits are to produce, which one run of ours writes, and rows
+        that do not count. ``program``: the loop in C, where there is one."""
+        found = self.ours(-1)
         for topic, (rows, _) in zip(self._ours_topics(-1), found["receipts"], strict=True):
             self._messages.append(c_limit.copied(self._services, TICKERS[len(self._messages)], topic, rows))
+        jvm.payload(self._payloads, self._text(), round(self.message_bytes))
+        self._warm_up(program)
+
+    def _warm_up(self, program: Path | None) -> None:
+        """Rows for the broker's compiler, which takes more than the work itself until it is done. The loop in C is the
+        cheapest way to so many."""
+        times = -(-WARM_UP_ROWS // self.rows)
+        if program is None:
+            for number in range(times):
+                self.ours(-2 - number)
+            return
+        self._create("scratch-first", "scratch")
+        some = self._messages * times
+        c_limit.measure(self._services, program, "scratch", "scratch-first", ["scratch"] * len(some), some)
+
+    def _text(self) -> Iterator[str]:
+        """The rows of the first session of all tickers, as the provider sends them, in the simulator's cache."""
+        first = replace(self._sizes.ours, end=self._sizes.ours.start)
+        with httpx.Client(base_url=self._settings.theta_url, timeout=120, trust_env=False) as client:
+            for ticker in first.tickers:
+                for params in first.requests(ticker, "csv"):
+                    yield from client.get(PATH, params=params).raise_for_status().text.splitlines()[1:]
 
     @property
     def rows(self) -> int:
@@ -116,15 +146,26 @@ class Contest:
         return sum(some.bytes for some in self._messages) / self.rows
 
     def ours(self, number: int) -> Result:
-        return self._path(self._services, self._id(number), number)
+        return self._path(self._services, self._id(number), self._sizes.ours)
 
     def batches(self, number: int) -> Result:
         """The same with record batches in the messages' place."""
-        settings = self._settings.model_copy(update={"history_writer": "batches"})
-        return self._path(replace(self._services, settings=settings), f"batches{number}", number)
+        return self._path(self._batches, f"batches{number}", self._sizes.ours)
 
-    def _path(self, services: Services, backtest_id: str, number: int) -> Result:
-        run, ours = number + self._sizes.warm_ups, self._sizes.ours
+    def few(self, number: int) -> Result:
+        """Ours with as many rows as the plain loop has."""
+        return self._path(self._services, f"few{number}", self._sizes.shares["naive"].workload)
+
+    def few_batches(self, number: int) -> Result:
+        return self._path(self._batches, f"few-batches{number}", self._sizes.shares["naive"].workload)
+
+    @property
+    def _batches(self) -> Services:
+        settings = self._settings.model_copy(update={"history_writer": "batches"})
+        return replace(self._services, settings=settings)
+
+    def _path(self, services: Services, backtest_id: str, ours: Workload) -> Result:
+        run = next(self._runs)
         file = services.folder / f"{backtest_id}.json"
         write_records(file, ours.first_session.series(f"{backtest_id}-first", run), ours.series(backtest_id, run))
         return services.run("bench.record_path", str(file))
@@ -161,8 +202,8 @@ class Contest:
     def jvm(self, number: int) -> Result:
         (topic,) = names = (f"jvm-{number}",)
         self._create(*names)
-        size = round(self.message_bytes)
-        return jvm.measure(self._services, self._class_path, topic, self.rows, size, self._sizes.jvm_warm_up)
+        warm_up = self._sizes.jvm_warm_up
+        return jvm.measure(self._services, self._class_path, topic, self.rows, self._payloads, warm_up)
 
     def check(self, names: Sequence[str], number: int, ours: Result, batches: Result) -> None:
         """Whether all wrote, byte for byte, the bodies that the receipts of ours speak of. Raises ``SystemExit``.

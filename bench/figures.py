@@ -57,7 +57,7 @@ class Figure:
         return None if self.goal is None else self.goal.met(self.median)
 
     def as_json(self) -> dict[str, Any]:
-        found = {"name": self.name, "unit": self.unit, **spread(self.values)}
+        found: dict[str, Any] = {"name": self.name, "unit": self.unit, **spread(self.values)}
         if self.goal is not None:
             found |= {"goal": str(self.goal), "met": self.met}
         return found

@@ -39,7 +39,7 @@ class Loop:
         self.serialize = {
             kind: AvroSerializer(
                 registry,
-                json.dumps(RECORDS["stock", kind].avro()),  # type: ignore[index]
+                json.dumps(RECORDS["stock", kind].avro()),
                 conf={"auto.register.schemas": False, "subject.name.strategy": record_subject_name_strategy},
             )
             for kind in ("trade", "quote")

@@ -89,7 +89,8 @@ class Measured:
     """One measurement. Lists are by window; latencies in milliseconds by isolation level and percentile, ``cpu`` in
     microseconds an event of the subject's processor time, ``taken`` events that could be read a second of the window.
 
-    ``others``: cores that programs took which are no part of this. ``missing`` rows never came, ``faults`` came
+    ``others``: cores that everything else on the machine took: coordinator, registry and this program, and what is no
+    part of it; not the subject, the readers, the broker and the sender. ``missing`` rows never came, ``faults`` came
     doubled or out of turn. ``threads``: microseconds an event by thread of the subject, the busiest first.
     """
 

@@ -31,7 +31,7 @@ from app.kafka.writer import TransactionalWriter
 from app.main import preflight
 from app.providers import provider_of
 from app.settings import load
-from app.worker import _keep_memory_flat
+from app.worker import _keep_memory_flat, _take_short_turns
 from bench.watch import cpu_of
 
 _LONGEST = 900.0
@@ -42,6 +42,7 @@ class Platform:
 
     def __init__(self) -> None:
         _keep_memory_flat()
+        _take_short_turns()
         self.settings = settings = load()
         partitions, ids = preflight(settings)
         self.index = Index(settings, {name: partitions[name] for name in (SERIES, PROGRESS)})

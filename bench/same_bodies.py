@@ -43,7 +43,7 @@ def digest(settings: Settings, topic: str, rows: int) -> str:
 
 
 def rows_of(settings: Settings, topics: Sequence[str]) -> list[int]:
-    """The rows of topics that were written without transactions, whose markers would count."""
+    """The rows of topics that were written without transactions; of others, their markers are counted too."""
     consumer = Consumer(reader_config(settings))
     try:
         return [consumer.get_watermark_offsets(TopicPartition(topic, 0), timeout=30)[1] for topic in topics]

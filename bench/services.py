@@ -7,6 +7,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
@@ -61,6 +62,21 @@ class Services:
         return child.last_line()
 
 
+#: What sections that follow one another have together.
+_SHARED: ContextVar[Services | None] = ContextVar("shared", default=None)
+
+
+@contextmanager
+def shared_services(say: Callable[[str], None]) -> Iterator[None]:
+    """Within, ``bench_services`` gives the same ones to all that ask, for bringing them up takes ten seconds."""
+    with _started(say, None) as services:
+        before = _SHARED.set(services)
+        try:
+            yield
+        finally:
+            _SHARED.reset(before)
+
+
 @contextmanager
 def bench_services(say: Callable[[str], None], *, request_log: Path | None = None) -> Iterator[Services]:
     """Broker (with the optimising compiler and more threads than in `local`), registry and simulator.
@@ -68,6 +84,16 @@ def bench_services(say: Callable[[str], None], *, request_log: Path | None = Non
     The simulator is a process of its own, so that it does not take its turns from the clients' interpreters. With
     ``request_log`` the broker writes a line there for every request, which makes it slow.
     """
+    shared = _SHARED.get()
+    if shared is not None and request_log is None:
+        yield shared
+        return
+    with _started(say, request_log) as services:
+        yield services
+
+
+@contextmanager
+def _started(say: Callable[[str], None], request_log: Path | None) -> Iterator[Services]:
     with tempfile.TemporaryDirectory(prefix="fdp-bench-") as temporary:
         folder = Path(temporary)
         state = StateDir(folder)

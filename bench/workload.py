@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -73,13 +73,21 @@ class Workload:
 
     def warm(self, theta_url: str, forms: Sequence[str] = ("csv", "json")) -> dict[str, int]:
         """Ask for everything once in these formats, so that the simulator has it in its cache; bytes by format."""
-        taken = dict.fromkeys(forms, 0)
-        with httpx.Client(base_url=theta_url, timeout=120, trust_env=False) as client:
-            for form in taken:
-                for ticker in self.tickers:
-                    for params in self.requests(ticker, form):
-                        taken[form] += len(client.get(PATH, params=params).raise_for_status().content)
-            cache = client.get("/sim/stats").json()["cache"]
-            if cache["leaves"] < len(taken) * len(self.tickers) * len(self.days):
-                raise SystemExit("the simulator's cache does not hold this many rows; choose fewer")
-        return taken
+        return {
+            form: warm(theta_url, [params for ticker in self.tickers for params in self.requests(ticker, form)])
+            for form in forms
+        }
+
+
+def warm(theta_url: str, requests: Iterable[dict[str, str]]) -> int:
+    """Make these requests once, so that the simulator has the answers in its cache; their bytes. Raises ``SystemExit``
+    when it does not keep what it makes now."""
+    taken = 0
+    with httpx.Client(base_url=theta_url, timeout=120, trust_env=False) as client:
+        before = client.get("/sim/stats").json()["cache"]
+        for params in requests:
+            taken += len(client.get(PATH, params=params).raise_for_status().content)
+        now = client.get("/sim/stats").json()["cache"]
+    if now["leaves"] - before["leaves"] < now["misses"] - before["misses"]:
+        raise SystemExit("the simulator's cache does not hold this many rows; choose fewer")
+    return taken

@@ -80,7 +80,7 @@ def compiled(folder: Path, say: Callable[[str], None]) -> Path | None:
 def measure(
     services: Services, program: Path, name: str, first: str, topics: Sequence[str], messages: Sequence[Messages]
 ) -> Result:
-    """Produce each ticker's messages to its topic, after some of them to ``first``."""
+    """Produce each ticker's messages to its topic, after some of them to ``first``. All of them, in memory at once."""
     command = [str(program), services.settings.kafka_bootstrap_servers, f"bench-{name}", first]
     for topic, some in zip(topics, messages, strict=True):
         command += (topic, some.ticker, str(some.file))

@@ -1,7 +1,7 @@
 """What a contestant that writes one row at a time is given, and how its run is timed.
 
-It is a JSON file, so that a contestant in an environment without the project's dependencies can read it: this module
-and its neighbours that use it import nothing of ours.
+It is a JSON file, so that a contestant in an environment without the project's dependencies can read it: this module,
+``bars`` and those that run there import nothing of ours.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """A contestant, in a process of its own: one row at a time, by somebody who has measured.
 
 httpx, orjson, fastavro with a parsed schema, ``produce`` with positions and without callbacks: only failures are
-reported, for the whole producer. lz4 and ``acks=all``; no transaction, no checkpoint, no digest.
-Argument: the job's file.
+reported, for the whole producer. The collector looks as seldom at what stays as in
+the platform. lz4 and ``acks=all``; no transaction, no checkpoint, no digest. Argument: the job's file.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any
 
 from confluent_kafka import Producer
 
+from app.memory import collect_seldom
 from bench.contestants import bars
 from bench.contestants.job import Job, Lot, run
 
@@ -66,6 +67,7 @@ class Loop:
 
 
 if __name__ == "__main__":
+    collect_seldom()
     given = Job.read(sys.argv[1])
     loop = Loop(given)
     run(given, loop.move, loop.finish)

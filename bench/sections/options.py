@@ -69,7 +69,7 @@ class Chain:
 
 
 def measure(quick: bool, say: Callable[[str], None]) -> Section:
-    rounds, rows = (1, 300_000) if quick else (5, 1_500_000)
+    rounds, rows = (1, 300_000) if quick else (3, 1_500_000)
     each = max(1, round(rows / ROWS_A_SESSION / SERIES))
     series: dict[str, Callable[[str, int], list[SeriesRecord]]] = {
         "stock": Workload.of_rows(rows).series,

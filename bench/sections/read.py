@@ -115,7 +115,7 @@ def _curls(run: Finished, watch: Watch) -> dict[str, Callable[[int], Result]]:
 
 
 def _bare(run: Finished) -> Result:
-    found = run.services.run("bench.read_bare", run.topic)
+    found = run.services.run("bench.read_bare", run.topic, str(run.rows))
     if found["rows"] != run.rows:
         raise LocalServiceError(f"{found['rows']} rows by the plain consumer, {run.rows} by the receipt")
     return found

@@ -31,7 +31,7 @@ PROCESSES = ("history", "coordinator", "broker", "simulator")
 
 
 def measure(quick: bool, say: Callable[[str], None]) -> Section:
-    rounds, sessions_each = (1, 1) if quick else (3, 10)
+    rounds, sessions_each = (1, 1) if quick else (3, 6)
     with bench_services(say) as services, _workers(services, "coordinator", 1, "all") as coordinator:
         # The first run has the simulator make the rows, and warms the broker's compiler.
         _run(services, coordinator, 1, "warm", sessions_each)

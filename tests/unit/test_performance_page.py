@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sys
+from types import SimpleNamespace
+
 import pytest
 
 from bench import scale
-from bench.__main__ import PAGE, SECTIONS, kept, page
+from bench.__main__ import PAGE, SECTIONS, kept, page, run
 from bench.figures import Contestant, Figure, Section, at_least, at_most, markdown, ratio, take_turns
 from bench.page import SCALE
 
@@ -53,3 +56,12 @@ def test_every_other_round_goes_the_other_way() -> None:
 def test_what_is_not_met_is_said_on_the_page() -> None:
     told = markdown(Section("k", "T", "text", figures=[Figure("f", [1.0, 2.0], goal=at_least(3))]).as_json())
     assert "| f | 1.5 (1 to 2) × | ≥ 3 | **not met** |" in told
+
+
+def test_a_note_that_was_given_is_kept_with_the_figures_and_told_on_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    section = Section("history", "T", "text", notes=["what it always tells"])
+    fake = SimpleNamespace(measure=lambda _quick, _say: section)
+    monkeypatch.setitem(sys.modules, "bench.sections.history", fake)
+    found = run("history", quick=True, notes=["another program ran"])
+    assert found["notes"] == ["what it always tells", "another program ran"]
+    assert "- what it always tells\n- another program ran\n" in page({"history": found})
