@@ -277,8 +277,19 @@ class Runner:
 
 
 def _in_turns(found: list[tuple[int, SeriesRecord]]) -> list[tuple[int, SeriesRecord]]:
-    """One series of each backtest, then the next of each, in the request's order."""
+    """One series of each backtest, then the next of each: first the first ones of the request, which somebody may be
+    waiting for, then partition by partition.
+
+    Series of one partition have one owner: what it begins together costs the brokers one request for their topics and
+    one transaction, and what gets ready together is committed together.
+    """
+
+    def place(pair: tuple[int, SeriesRecord]) -> tuple[int, bool, int, int]:
+        partition, record = pair
+        late = record.order >= MAX_RUNNING
+        return record.run, late, partition if late else 0, record.order
+
     by_run: dict[int, list[tuple[int, SeriesRecord]]] = defaultdict(list)
-    for partition, record in sorted(found, key=lambda pair: (pair[1].run, pair[1].order)):
+    for partition, record in sorted(found, key=place):
         by_run[record.run].append((partition, record))
     return [pair for turn in zip_longest(*by_run.values()) for pair in turn if pair is not None]

@@ -148,6 +148,13 @@ def test_those_that_wait_are_begun_in_groups_but_another_backtest_does_not_wait(
     assert len(begun) >= count + TOGETHER
 
 
+def test_the_first_series_are_begun_in_the_request_s_order_and_the_others_by_partition() -> None:
+    records = [replace(record_of(f"T{i}", 3), order=i) for i in range(MAX_RUNNING + 6)]
+    found = runner_module._in_turns([(i % 3, record) for i, record in enumerate(reversed(records))])
+    assert [record.order for _, record in found[:MAX_RUNNING]] == list(range(MAX_RUNNING))
+    assert [partition for partition, _ in found[MAX_RUNNING:]] == [0, 0, 1, 1, 2, 2]
+
+
 def test_what_an_owner_leaves_behind_is_handed_to_the_next_one(
     runner: Runner, logs: Logs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
