@@ -28,8 +28,8 @@ logger = logging.getLogger(__name__)
 
 #: More series than this at once gain nothing: the provider's slots are a fraction of it.
 MAX_RUNNING = 64
-#: So many are begun together once all places were taken, so that their topics are made by few requests: brokers take as
-#: long for one topic as for fifty. The others keep the provider busy meanwhile.
+#: Between two looks at all unfinished series, places are filled when so many are free, so that topics are made by few
+#: requests: brokers take as long for one as for fifty. The others keep the provider busy meanwhile.
 TOGETHER = 32
 #: Seconds after which all unfinished series are looked at again, whether something was heard of them or not.
 LOOK_EVERY = 1.0
@@ -155,10 +155,7 @@ class Runner:
         with self._changed:
             room = MAX_RUNNING - sum(one.runs for one in self._active.values()) + len(self._waiting)
             used = sum(one.size for one in self._active.values())
-            served = {one.run for one in self._active.values() if one.runs}
-        # A backtest of which nothing runs yet does not wait for a group.
-        new = look and any(record.run not in served for _, record in self._queue)
-        if room < min(TOGETHER, MAX_RUNNING) and not new:
+        if room < min(TOGETHER, MAX_RUNNING) and not look:
             return
         refused = []
         while self._queue and room > 0:

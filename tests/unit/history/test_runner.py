@@ -121,31 +121,30 @@ def test_one_that_is_done_is_followed_by_the_next_without_a_look_at_all_of_them(
     assert logs.looks == 1
 
 
-def test_those_that_wait_are_begun_in_groups_but_another_backtest_does_not_wait(runner: Runner, logs: Logs) -> None:
+def test_those_that_wait_are_begun_in_groups_but_none_waits_beyond_the_next_look(
+    runner: Runner, logs: Logs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner_module, "LOOK_EVERY", 3600.0)
     records = asked(logs, 200)
     runner._hand_over()
     begun = owner(runner).given
     assert begun == records[:MAX_RUNNING]
 
-    for record in records[: TOGETHER - 1]:
-        logs.checkpoints[record.topic] = Checkpoint(0, 0, "complete", "", 0, 0)
-        owner(runner).done(record)
-        runner._hand_over()
+    def finish(some: list[SeriesRecord]) -> None:
+        for record in some:
+            logs.checkpoints[record.topic] = Checkpoint(0, 0, "complete", "", 0, 0)
+            owner(runner).done(record)
+            runner._hand_over()
+
+    finish(records[: TOGETHER - 1])
     assert begun == records[:MAX_RUNNING]
+    finish(records[TOGETHER - 1 : TOGETHER])
+    assert begun == records[: MAX_RUNNING + TOGETHER]
 
-    other = replace(record_of("OTHER", 3), run=999)
-    logs.series[other.topic] = other
-    logs.asked += 1
+    finish(records[TOGETHER : TOGETHER + 3])
+    monkeypatch.setattr(runner_module, "LOOK_EVERY", 0.0)
     runner._hand_over()
-    assert other in begun
-    assert runner.running >= {other.topic}
-
-    count = len(begun)
-    for record in begun[TOGETHER - 1 : 2 * TOGETHER]:
-        logs.checkpoints[record.topic] = Checkpoint(0, 0, "complete", "", 0, 0)
-        owner(runner).done(record)
-    runner._hand_over()
-    assert len(begun) >= count + TOGETHER
+    assert begun == records[: MAX_RUNNING + TOGETHER + 3]
 
 
 def test_the_first_series_are_begun_in_the_request_s_order_and_the_others_by_partition() -> None:
