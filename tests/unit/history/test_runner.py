@@ -142,6 +142,7 @@ def test_those_that_wait_are_begun_in_groups_but_none_waits_beyond_the_next_look
     assert begun == records[: MAX_RUNNING + TOGETHER]
 
     finish(records[TOGETHER : TOGETHER + 3])
+    logs.series = {record.topic: record for record in records[TOGETHER + 3 :]}
     monkeypatch.setattr(runner_module, "LOOK_EVERY", 0.0)
     runner._hand_over()
     assert begun == records[: MAX_RUNNING + TOGETHER + 3]
