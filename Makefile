@@ -45,7 +45,7 @@ schemas: $(READY)  ## write schemas/*.avsc and the generated docs anew from the 
 	$(BIN)/python -m app.avro.files
 	$(BIN)/python -m app.web.files
 
-bench: $(READY)  ## everything that is measured, by turns with what else there is; half an hour (ONLY=history,read: some)
+bench: $(READY)  ## everything that is measured, by turns with what else there is; three quarters of an hour (ONLY=history,read: some)
 	$(BIN)/python -m bench $(if $(ONLY),--only $(ONLY))
 	$(BIN)/python -m bench.page
 
