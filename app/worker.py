@@ -95,4 +95,4 @@ def _keep_memory_flat() -> None:
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 2)
         ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, 1 << 20)
-        ctypes.CDLL(None).mallopt(_M_TRIM_THRESHOLD, 4 << 20)
+        ctypes.CDLL(None).mallopt(_M_TRIM_THRESHOLD, 16 << 20)

@@ -35,7 +35,7 @@ from app.provider import Observer, Provider
 
 logger = logging.getLogger(__name__)
 
-BUDGET = 72 * 1024 * 1024
+BUDGET = 96 * 1024 * 1024
 _Job = tuple[SeriesFetch, Work, int]
 
 

@@ -35,7 +35,7 @@ _QUEUE = 50_000
 _STALL = 2.0
 _BATCH = 10_000
 #: Rows that are messages at the same time: as objects they take a multiple of what they are as columns.
-_ENCODED = 1 << 14
+_ENCODED = 1 << 15
 _FENCES = (KafkaError._FENCED, KafkaError.PRODUCER_FENCED, KafkaError.INVALID_PRODUCER_EPOCH)
 
 #: Called with the offset of the row it was set on, once the broker has it.
