@@ -94,12 +94,17 @@ def write(file: Path, sections: dict[str, Any]) -> None:
 
 
 def _commit() -> str:
-    """What is measured; ``+`` when it is not quite what was committed."""
+    """What is measured; ``+`` when it is not quite what was committed, figures apart: each section writes its own."""
     try:
-        asked = ["git", "describe", "--always", "--dirty=+", "--exclude=*"]
-        return subprocess.run(asked, cwd=ROOT, check=True, capture_output=True, text=True).stdout.strip()
+        commit = _git("describe", "--always", "--exclude=*")
+        changed = _git("status", "--porcelain", "--untracked-files=no", "--", ".", ":!bench/results", ":!docs")
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
+    return f"{commit}+" if changed else commit
+
+
+def _git(*arguments: str) -> str:
+    return subprocess.run(["git", *arguments], cwd=ROOT, check=True, capture_output=True, text=True).stdout.strip()
 
 
 def _say(text: str) -> None:
