@@ -142,7 +142,7 @@ def _notes(sizes: Sizes, contest: Contest, taken: int) -> list[str]:
         "many rows as they say.",
         "The C loop produces the platform's own messages, with their keys and timestamps, from memory, in transactions "
         "of 100,000, through the same librdkafka: no HTTP, no parsing, no encoding, no digest. The goal is half of its "
-        "rate, the aim beyond that 0.75.",
+        "rate, for `batches` 0.75.",
         "The JVM's rows are the provider's as text, of the messages' size, drawn at random from four sessions' in "
         f"memory, with batches of 1 MB; it commits every {jvm.TRANSACTION_MS} ms. Its rate is the tool's own, after "
         f"{sizes.jvm_warm_up:,} records; its processor time has the boot in it.",
