@@ -36,9 +36,8 @@ SMALL = 50
 @dataclass(frozen=True, slots=True)
 class Costs:
     """Measured: seconds of processor time of history workers (``history``), broker and coordinator, a row and a series
-    without its rows; ``shared_row``: a row of workers of which several share the cores; the seconds
-    that a series takes from request to receipt when thousands
-    are under way; bytes that a finished series takes in the index of each process."""
+    without its rows; ``shared_row``: a row of workers of which several share the cores; the seconds that a series takes
+    from request to receipt when thousands are under way; bytes that a finished one takes in the index of a process."""
 
     history_row: float
     shared_row: float
@@ -198,7 +197,8 @@ def _first(costs: Costs) -> str:
 
 1. **The account's slots.** With half a second a request a PRO account brings at most what {enough:.1f} cores
    write. {ceil(enough)} workers keep up with that, one more is there for the case that one dies; others do not make it
-   faster. *Then:* longer intervals, a higher tier, or a second account: another terminal, with a platform of its own (`THETA_URL`, `APP_ID`) beside the first on
+   faster. *Then:* longer intervals, a higher tier, or a second account: another terminal, with a platform of its own
+   (`THETA_URL`, `APP_ID`) beside the first on
    the same brokers, each for its share of the tickers.
 2. **The broker, with many small series.** A series costs it {small:.1f} times what it costs a worker, probably
    most of it for its topic. *Then:* fewer, longer series (one id for all that a run needs), or more brokers:
