@@ -91,7 +91,8 @@ def test_waiting_for_what_fails_is_exit_code_1_with_the_reason(platform: Platfor
 
 
 def test_a_terminal_sees_bars_and_an_interrupt_leaves_the_backtest_alone(platform: Platform) -> None:
-    platform.simulator.set_faults([{"match": {"symbol": "GE"}, "fault": {"kind": "stall", "seconds": 3}}])
+    # The backtest must not end before it is interrupted, however slowly the command starts.
+    platform.simulator.set_faults([{"match": {"symbol": "GE"}, "fault": {"kind": "stall", "seconds": 20}}])
     name = platform.new_id("cli")
     url = str(platform.http.base_url)
     with Terminal("submit", "--wait", "--url", url, "--id", name, "--ticker", "GE", *SHORT) as shown:
