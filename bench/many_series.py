@@ -9,11 +9,9 @@ from __future__ import annotations
 import datetime as dt
 import sys
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import httpx
 import orjson
 
 from app.domain import sessions
@@ -25,7 +23,7 @@ from app.history.writing import Writing
 from app.kafka.topics import Topics
 from bench.platform_path import Platform, measure, platform
 from bench.spans import Spans, seconds, seconds_without
-from bench.workload import PATH, record_of
+from bench.workload import record_of, warm
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,14 +80,7 @@ class ManySeries:
 
     def warm(self, theta_url: str) -> None:
         """Ask for everything once, so that the simulator has it in its cache; raises when it does not hold it."""
-        asked = list(self.requests())
-        with httpx.Client(base_url=theta_url, timeout=120, trust_env=False) as client, ThreadPoolExecutor(4) as pool:
-            before = client.get("/sim/stats").json()["cache"]
-            for answer in pool.map(lambda one: client.get(PATH, params=one), asked):
-                answer.raise_for_status()
-            now = client.get("/sim/stats").json()["cache"]
-        if now["leaves"] - before["leaves"] < now["misses"] - before["misses"]:
-            raise SystemExit("the simulator's cache does not hold this many rows; choose fewer")
+        warm(theta_url, self.requests())
 
     @classmethod
     def from_json(cls, body: Mapping[str, Any]) -> ManySeries:

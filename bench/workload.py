@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -82,11 +83,9 @@ class Workload:
 def warm(theta_url: str, requests: Iterable[dict[str, str]]) -> int:
     """Make these requests once, so that the simulator has the answers in its cache; their bytes. Raises ``SystemExit``
     when it does not keep what it makes now."""
-    taken = 0
-    with httpx.Client(base_url=theta_url, timeout=120, trust_env=False) as client:
+    with httpx.Client(base_url=theta_url, timeout=120, trust_env=False) as client, ThreadPoolExecutor(4) as pool:
         before = client.get("/sim/stats").json()["cache"]
-        for params in requests:
-            taken += len(client.get(PATH, params=params).raise_for_status().content)
+        taken = sum(pool.map(lambda one: len(client.get(PATH, params=one).raise_for_status().content), requests))
         now = client.get("/sim/stats").json()["cache"]
     if now["leaves"] - before["leaves"] < now["misses"] - before["misses"]:
         raise SystemExit("the simulator's cache does not hold this many rows; choose fewer")

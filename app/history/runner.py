@@ -28,9 +28,6 @@ logger = logging.getLogger(__name__)
 
 #: More series than this at once gain nothing: the provider's slots are a fraction of it.
 MAX_RUNNING = 64
-#: Between two looks at all unfinished series, places are filled when so many are free, so that topics are made by few
-#: requests: brokers take as long for one as for fifty. The others keep the provider busy meanwhile.
-TOGETHER = 32
 #: Seconds after which all unfinished series are looked at again, whether something was heard of them or not.
 LOOK_EVERY = 1.0
 
@@ -41,7 +38,6 @@ class _Active:
     holds nothing that others need."""
 
     partition: int
-    run: int
     stamp: int
     size: int
     runs: bool
@@ -155,7 +151,9 @@ class Runner:
         with self._changed:
             room = MAX_RUNNING - sum(one.runs for one in self._active.values()) + len(self._waiting)
             used = sum(one.size for one in self._active.values())
-        if room < min(TOGETHER, MAX_RUNNING) and not look:
+        # Between two looks places are filled when half of them are free, so that topics are made by few requests:
+        # brokers take as long for one as for fifty. The other half keeps the provider busy meanwhile.
+        if room < MAX_RUNNING // 2 and not look:
             return
         refused = []
         while self._queue and room > 0:
@@ -213,7 +211,7 @@ class Runner:
             owner, started = self._owner_of(partition)
             if owner is None or not owner.submit(record):
                 return False
-            self._active[record.topic] = _Active(partition, record.run, record.stamp, size, runs)
+            self._active[record.topic] = _Active(partition, record.stamp, size, runs)
             if runs:
                 self._deps.counts.begun(record.topic)
             if started:

@@ -12,8 +12,11 @@ import pytest
 from app.domain.records import Checkpoint, SeriesRecord
 from app.history import runner as runner_module
 from app.history.counts import Counts
-from app.history.runner import MAX_RUNNING, TOGETHER, Runner
+from app.history.runner import MAX_RUNNING, Runner
 from tests.unit.history.fetching import record_of
+
+#: Free places that are filled between two looks.
+TOGETHER = MAX_RUNNING // 2
 
 
 class Owner:
@@ -87,6 +90,14 @@ def asked(logs: Logs, count: int = 1, **marks: Any) -> list[SeriesRecord]:
     return found
 
 
+def finish(runner: Runner, logs: Logs, some: list[SeriesRecord]) -> None:
+    """End these one after another; after each it is looked what may follow."""
+    for record in some:
+        logs.checkpoints[record.topic] = Checkpoint(0, 0, "complete", "", 0, 0)
+        owner(runner).done(record)
+        runner._hand_over()
+
+
 def test_a_series_is_handed_over_once(runner: Runner, logs: Logs) -> None:
     records = asked(logs)
     runner._hand_over()
@@ -112,10 +123,7 @@ def test_one_that_is_done_is_followed_by_the_next_without_a_look_at_all_of_them(
     monkeypatch.setattr(runner_module, "LOOK_EVERY", 3600.0)
     records = asked(logs, 200)
     runner._hand_over()
-    for record in records:
-        logs.checkpoints[record.topic] = Checkpoint(0, 0, "complete", "", 0, 0)
-        owner(runner).done(record)
-        runner._hand_over()
+    finish(runner, logs, records)
     assert owner(runner).given == records
     assert runner.running == set()
     assert logs.looks == 1
@@ -130,18 +138,12 @@ def test_those_that_wait_are_begun_in_groups_but_none_waits_beyond_the_next_look
     begun = owner(runner).given
     assert begun == records[:MAX_RUNNING]
 
-    def finish(some: list[SeriesRecord]) -> None:
-        for record in some:
-            logs.checkpoints[record.topic] = Checkpoint(0, 0, "complete", "", 0, 0)
-            owner(runner).done(record)
-            runner._hand_over()
-
-    finish(records[: TOGETHER - 1])
+    finish(runner, logs, records[: TOGETHER - 1])
     assert begun == records[:MAX_RUNNING]
-    finish(records[TOGETHER - 1 : TOGETHER])
+    finish(runner, logs, records[TOGETHER - 1 : TOGETHER])
     assert begun == records[: MAX_RUNNING + TOGETHER]
 
-    finish(records[TOGETHER : TOGETHER + 3])
+    finish(runner, logs, records[TOGETHER : TOGETHER + 3])
     logs.series = {record.topic: record for record in records[TOGETHER + 3 :]}
     monkeypatch.setattr(runner_module, "LOOK_EVERY", 0.0)
     runner._hand_over()
